@@ -91,7 +91,7 @@ def test_our_plugins_come_in_through_entry_points(plugin: Path) -> None:
 
 
 def test_the_root_depends_on_every_standard_plugin() -> None:
-    """Whoever installs `keywright` gets every plugin in `plugins/`, at the same version."""
+    """Anyone who installs `keywright` gets every plugin in `plugins/`, at the same version."""
     root = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]
 
     wanted = {f"keywright-{plugin.name}=={root['version']}" for plugin in PLUGINS}

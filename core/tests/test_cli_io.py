@@ -22,11 +22,11 @@ from keywright.secret import Secret
 from keywright.testing import assert_hidden, traceback_with_locals
 
 SECRET = Secret(b"canary-7f3b-sings-not")
-EXISTS = "{}: exists already and is not overwritten; choose another path, or pass --force"
+EXISTS = "{}: already exists; choose another path, or pass --force"
 NOT_A_FILE = "{}: is not a regular file; choose another path, or leave -o out to print the result"
-NO_DIRECTORY = "{}: its directory does not exist; make it first"
+NO_DIRECTORY = "{}: its directory does not exist; create it first"
 NO_PLACE = "{}: cannot be an output file ({}); choose another path"
-CHARACTER = "the output path holds a character that no file name can; choose another path"
+CHARACTER = "the output path has a character that no file name can have; choose another path"
 
 
 @pytest.fixture

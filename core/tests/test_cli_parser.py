@@ -28,7 +28,7 @@ def commands() -> Commands:
     return core_commands(Registry)
 
 
-AFTER_WORDS = "an option of a command goes after its words"
+AFTER_WORDS = "an option of a command follows the command"
 EVERYWHERE = {"--config", "--json", "--quiet", "--verbose", "--debug", "--version", "--help"}
 OF_CONFIGURATION = {"--profile", "--option"}
 WITH_RING = {*OF_CONFIGURATION, "--store"}
@@ -119,7 +119,7 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
     """The error says what exists."""
     error = no_such_command(CommandLine(["config", word]).find(commands), commands)
 
-    assert text_of(error) == f"there is no such command{hint}; keywright config has: check, path, schema, show"
+    assert text_of(error) == f"unknown command{hint}; keywright config has: check, path, schema, show"
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
         ("config --type show", " config", AFTER_WORDS),
         ("--json=x list", "", "argument --json: takes no value"),
         ("--config --json -q list", "", "argument --config: expected one argument"),
-        ("config --store", " config", "--store takes a value, and the command line ends before that"),
-        ("--config", "", "--config takes a value, and the command line ends before that"),
-        ("--option a", "", "--option takes two values, and the command line ends before that"),
+        ("config --store", " config", "--store requires a value"),
+        ("--config", "", "--config requires a value"),
+        ("--option a", "", "--option requires two values"),
     ],
 )
 def test_what_is_no_command_line_is_refused(commands: Commands, line: str, group: str, problem: str) -> None:

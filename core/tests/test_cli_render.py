@@ -148,7 +148,7 @@ def test_what_comes_next_is_said_soonest_first() -> None:
     ]
 
 
-NO_VERSION = "now: no version signs: version {} is {}, and an older version never replaces a newer one; {}"
+NO_VERSION = "now: no version signs: version {} is {}, and older versions are not used again; {}"
 DUE = "now: it is due for rotation; `keywright rotate --due a` makes the next version"
 HAND = "so it is never due for rotation by the clock; rotate it by hand"
 
@@ -157,19 +157,20 @@ def test_where_nothing_comes_that_is_said() -> None:
     """A key without any end, one that is overdue, one that expires, and a name that does not sign."""
     unknown, expired = replace(FIRST, created=None), replace(FIRST, expires=NOW)
     disabled = replace(FIRST, state=State.DISABLED, state_since=NOW)
-    command = " (`keywright enable a@1` enables version 1)"
 
     assert sentences(FIRST) == ["now: nothing is planned: version 1 signs until it is rotated"]
     assert sentences(FIRST, rotate_every=DAY) == [DUE]
     assert sentences(unknown, rotate_every=DAY) == [f"now: it is not known when version 1 was made, {HAND}"]
     assert sentences(expired, rotate_every=30 * DAY) == [
-        NO_VERSION.format(1, "expired", "rotate"),
+        NO_VERSION.format(1, "expired", "run `keywright rotate a`"),
         DUE,
     ]
     assert sentences(replace(FIRST, expires=NOW + timedelta(hours=1))) == [
         "in 1 hour (2027-01-11 01:00 UTC): version 1 expires"
     ]
-    assert sentences(disabled) == [NO_VERSION.format(1, "disabled", "enable it again, or rotate") + command]
+    assert sentences(disabled) == [
+        NO_VERSION.format(1, "disabled", "run `keywright enable a@1`, or run `keywright rotate a`")
+    ]
 
 
 def test_what_comes_next_has_a_word_for_programs() -> None:
@@ -204,8 +205,9 @@ def test_the_version_to_enable_is_named() -> None:
     early = replace(THIRD, activates=NOW - DAY, state=State.DISABLED, state_since=NOW - 2 * DAY)
     late = replace(SECOND, version=1, state=State.DISABLED, state_since=NOW)
 
-    command = " (`keywright enable a@3` enables version 3)"
-    assert sentences(*gone, early) == [NO_VERSION.format(2, "destroyed", "rotate") + command]
+    assert sentences(*gone, early) == [
+        NO_VERSION.format(2, "destroyed", "run `keywright enable a@3`, or run `keywright rotate a`")
+    ]
     assert "enable" not in sentences(late, gone[1])[0]
 
 

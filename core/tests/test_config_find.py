@@ -1,4 +1,4 @@
-"""Which file is read, which files are refused, and what holds where there is none."""
+"""Which file is read, which files are refused, and what applies where no file exists."""
 
 from __future__ import annotations
 
@@ -139,9 +139,9 @@ def test_a_home_that_is_not_set_is_looked_up(tmp_path: Path) -> None:
     assert config.store(None).given["path"].value == os.path.join(home, ".local/share/keywright/keys.db")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody who is in no user database")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be someone who is in no user database")
 def test_nobody_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
-    """A user without HOME and without an entry in the user database gets a way out, not a place of our choosing."""
+    """A user without HOME and without an entry in the user database gets a hint, not a place of our choosing."""
     script = (
         f"import os, sys; sys.path[:] = {sys.path!r}; import keywright.config.load as c, keywright.errors as e\n"
         "import tomllib, difflib, pwd\n"
@@ -153,7 +153,7 @@ def test_nobody_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd="/", check=True)
 
     assert run.stdout == (
-        "built-in defaults: no home directory is known to keep keys in; set HOME, or configure a store\n"
+        "built-in defaults: no home directory to keep keys in is known; set HOME, or configure a store\n"
     )
 
 
@@ -181,7 +181,7 @@ def writing(data: bytes, mode: int = 0o644, owner: int = -1) -> Callable[[Path],
     return write
 
 
-ABSENT = "does not exist; check the path, or make it with `keywright init`"
+ABSENT = "does not exist; check the path, or create it with `keywright init`"
 IRREGULAR = "is not a regular file; name one"
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away and be another user")
 
@@ -196,7 +196,7 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files aw
         "a device": (lambda path: path.symlink_to("/dev/null"), IRREGULAR),
         "writable by everybody": (
             writing(STORE.encode(), 0o666),
-            "is writable by everybody; take that away with `chmod o-w`",
+            "is writable by all users; run `chmod o-w` on it",
         ),
         "of another user": pytest.param(
             writing(STORE.encode(), owner=65534),
@@ -248,7 +248,7 @@ def link(tmp_path: Path) -> Path:
 
 
 def test_relative_paths_start_where_the_file_is(tmp_path: Path, link: Path) -> None:
-    """Links to the file are followed: whoever links to it uses the same keys."""
+    """Links to the file are followed: anyone who links to it uses the same keys."""
     config = load_config(environ={}, cwd=str(tmp_path))
 
     assert (config.source, config.base) == (str(link), str(tmp_path / "etc"))
@@ -257,7 +257,7 @@ def test_relative_paths_start_where_the_file_is(tmp_path: Path, link: Path) -> N
 @ROOT
 @pytest.mark.parametrize("foreign", ["keywright.toml", "links/first.toml"])
 def test_a_link_of_another_user_is_refused(tmp_path: Path, link: Path, foreign: str) -> None:
-    """Whoever owns a link on the way chooses the file, be it root's."""
+    """Anyone who owns a link on the way chooses the file, be it root's."""
     os.chown(tmp_path / foreign, 65534, 65534, follow_symlinks=False)
 
     assert refusal(link) == (

@@ -133,7 +133,7 @@ def test_the_tables_are_as_the_file_says(file: Path) -> None:
 
 
 def test_a_key_without_a_table_has_the_defaults(file: Path) -> None:
-    """A name that nobody configured has an empty table."""
+    """A name that no one configured has an empty table."""
     key = read(file).key("prod/jwt")
 
     assert (key.path, dict(key.specific()), dict(key.given)) == ('keys."prod/jwt"', {}, {})
@@ -266,11 +266,11 @@ def test_underscores_next_to_each_other_are_told_apart() -> None:
     assert {name: table["path"].value for name, table in layer.tables["stores"].items()} == expected
 
 
-SPELT = "it is spelt KEYWRIGHT__STORES__NAME__SETTING (or SEALS, KEYS)"
+SPELT = "use KEYWRIGHT__STORES__NAME__SETTING (or SEALS, KEYS)"
 TABLES = 'available: keys."cache.example.org", seals.master, stores.ci-1, stores.local, stores.prod'
 
 
-UNREACHED = f"reaches no configured table; {SPELT}; {TABLES}"
+UNREACHED = f"matches no configured table; {SPELT}; {TABLES}"
 NO_NAME = "names no setting of stores.local; add __ and the setting's name"
 
 
@@ -280,7 +280,7 @@ NO_NAME = "names no setting of stores.local; add __ and the setting's name"
         "near": (
             "STORES__LOCLA__PATH",
             "STORES__LOCLA__PATH",
-            UNREACHED.replace("; it", " (did you mean 'LOCAL'?); it"),
+            UNREACHED.replace("; use", " (did you mean 'LOCAL'?); use"),
         ),
         "a new store": ("STORES__NEW__BACKEND", "STORES__NEW__BACKEND", UNREACHED),
         "no setting": ("STORES__LOCAL", "STORES__LOCAL", UNREACHED),
@@ -290,7 +290,7 @@ NO_NAME = "names no setting of stores.local; add __ and the setting's name"
         "terminal": ("X\33[2J", "…", UNREACHED),
         "empty setting": ("STORES__LOCAL__", "STORES__LOCAL__", NO_NAME),
         "setting with a hyphen": ("STORES__LOCAL__A-B", "…", NO_NAME),
-        "twice": ("stores__local__size", "stores__local__size", "stores.local.size is given twice; give it once"),
+        "twice": ("stores__local__size", "stores__local__size", "stores.local.size is given twice; pass it once"),
     },
 )
 def test_a_variable_that_sets_nothing_is_refused(file: Path, variable: str, shown: str, rule: str) -> None:
@@ -305,7 +305,7 @@ def test_a_variable_that_could_mean_two_tables_is_refused() -> None:
     with refuses(
         ConfigError,
         "environment variable KEYWRIGHT__STORES__A_B__PATH: could mean stores.a-b and stores.a_b; "
-        "use --option, which tells them apart",
+        "use --option, which is not ambiguous",
     ):
         environment_layer(Environment({"KEYWRIGHT__STORES__A_B__PATH": "x"}), memory_stores("a_b", "a-b"), "/")
 
@@ -350,8 +350,8 @@ NO_PATH = 'the setting is a dotted path, such as stores.local.path or keys."exam
             "stores.locla is not configured (did you mean 'local'?); available: ci-1, local, prod",
         ),
         "new key": (["keys.new.kid"], "keys.new is not configured; available: cache.example.org"),
-        "twice": (["plugins", "plugins"], "plugins is given twice; give it once"),
-        "again": (["stores.local.path", 'stores."local".path'], "stores.local.path is given twice; give it once"),
+        "twice": (["plugins", "plugins"], "plugins is given twice; pass it once"),
+        "again": (["stores.local.path", 'stores."local".path'], "stores.local.path is given twice; pass it once"),
     },
 )
 def test_an_option_that_reaches_nothing_is_refused(file: Path, options: list[str], rule: str) -> None:
@@ -375,16 +375,16 @@ def test_settings_given_by_a_program_listen_to_no_environment(tmp_path: Path, mo
     assert values == [("3", "--option", str(tmp_path))]
 
 
-NO_STORE_NAME = "is not a valid store name: they are made of a-z, 0-9, '_' and '-', a letter or digit first"
+NO_STORE_NAME = "is not a valid store name: it may have a-z, 0-9, '_' and '-', and begins with a letter or digit"
 
 
 @pytest.mark.parametrize(
     ("document", "rule"),
     [
-        ({1: 2}, "given settings: the whole must have texts for names"),
-        ({"stores": {1: {}}}, "given settings: stores must have texts for names"),
+        ({1: 2}, "given settings: the whole must have text as names"),
+        ({"stores": {1: {}}}, "given settings: stores must have text as names"),
         ({"stores": {"\ud800": {}}}, f"given settings: stores.<odd name> {NO_STORE_NAME}"),
-        ({"stores": {"a": {b"x": 1}}}, "given settings: stores.a must have texts for names"),
+        ({"stores": {"a": {b"x": 1}}}, "given settings: stores.a must have text as names"),
         ([], "given settings: the whole must be a table"),
     ],
 )
@@ -413,8 +413,8 @@ def test_what_a_key_points_to_is_read_when_the_key_is_used(monkeypatch: pytest.M
 
     with refuses(
         ConfigError,
-        "given settings: keys.a.overlap points to the environment variable KEYWRIGHT_TEST_OVERLAP, which is not set; "
-        "set it",
+        "given settings: keys.a.overlap points to the environment variable KEYWRIGHT_TEST_OVERLAP, which is "
+        "not set; set it, or change the setting",
     ):
         config.key("a").common()
 

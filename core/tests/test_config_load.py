@@ -1,4 +1,4 @@
-"""Every mistake in a configuration file gets one line: file, place, rule, way out; and never a value."""
+"""Every mistake in a configuration file gets one line: file, place, rule, hint; and never a value."""
 
 from __future__ import annotations
 
@@ -20,33 +20,32 @@ from keywright.errors import ConfigError, PluginError
 STORE = '[stores.local]\nbackend = "sqlite"\n'
 THERE_ARE = "available: default_store, plugins, stores, seals, keys, plugin, profiles"
 IN_PROFILE = "available: default_store, plugins, stores, seals, keys, plugin"
-QUOTE = 'is a table where a setting belongs; quote a name that has dots: [keys."example.org"]'
-SETTING_NAMES = "is not a setting: their names are made of a-z, 0-9 and '_'"
-TABLE_NAMES = "they are made of a-z, 0-9, '_' and '-', a letter or digit first"
-DURATION = "must be a whole number and a unit: s, m, h, d, w or y, such as 90d"
+QUOTE = 'is a table, where a value is expected; quote a name that has dots: [keys."example.org"]'
+SETTING_NAMES = "is not a setting name, which has only a-z, 0-9 and '_'"
+TABLE_NAMES = "it may have a-z, 0-9, '_' and '-', and begins with a letter or digit"
+DURATION = "must be a whole number and a unit (s, m, h, d, w or y), such as 90d"
 ENDS = "or a version ends before its successor has taken over; make it longer, or leave it out"
 INDIRECT = ', or { env = "VARIABLE" }, or { file = "PATH" }'
 KID = "must be text with no other braces than {name} and {version}, and not empty"
 LONG_KID = "must have at most 1024 characters; choose a shorter one"
-SYNTAX = "is not TOML; correct it, see https://toml.io/en/v1.0.0"
-TWICE = "gives a key or table for the second time; keep one of them"
+SYNTAX = "check the quotes and brackets there"
+TWICE = "invalid TOML: a key or table is given twice; keep one of them"
 ATTRIBUTES = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
 KEY_NAMES = (
-    "is not a valid key name: a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each "
-    "starting with a "
-    "letter or digit; use something like cache.example.org or prod/jwt"
+    "is not a valid key name: key names have only a-z, 0-9, '.', '_' and '-', in segments joined by '/' that "
+    "start with a letter or digit; use something like cache.example.org or prod/jwt"
 )
 
+FOURTEEN = ", ".join(f"s{number:02}" for number in range(12)) + ", …"
 MISTAKES = {
     # syntax
-    "no value": ("default_store =", f"the end {SYNTAX}"),
-    "unquoted text": ("\ndefault_store = local", f"line 2, column 17 {SYNTAX}"),
-    "unclosed text": ('default_store = "loc', f"the end {SYNTAX}"),
-    "number of 5000 digits": ("a = " + "1" * 5000, "holds a number too long to read; shorten it"),
-    "byte order mark": ("\ufeff" + STORE, f"line 1, column 1 {SYNTAX}"),
-    "setting twice": (STORE + 'backend = "env"\n', f"line 3, column 16 {TWICE}"),
-    "table twice": (STORE + STORE, f"line 3, column 14 {TWICE}"),
-    "inline table entry twice": (STORE + 'variables = { a = "1", a = "2" }', f"line 3, column 31 {TWICE}"),
+    "no value": ("default_store =", f": invalid TOML: invalid value; {SYNTAX}"),
+    "unquoted text": ("\ndefault_store = local", f":2:17: invalid TOML: invalid value; {SYNTAX}"),
+    "unclosed text": ('default_store = "loc', f": invalid TOML: unterminated string; {SYNTAX}"),
+    "number of 5000 digits": ("a = " + "1" * 5000, "has a number that is too long; shorten it"),
+    "setting twice": (STORE + 'backend = "env"\n', f":3:16: {TWICE}"),
+    "table twice": (STORE + STORE, f":3:14: {TWICE}"),
+    "inline table entry twice": (STORE + 'variables = { a = "1", a = "2" }', f":3:31: {TWICE}"),
     "nested out of reason": (
         "a = " + "[" * 5000,
         "is nested too deeply; a configuration has tables in tables, three deep",
@@ -54,15 +53,15 @@ MISTAKES = {
     # top level
     "misspelt setting": (
         'defaultstore = "a"',
-        f"defaultstore is not a setting or table here (did you mean 'default_store'?); {THERE_ARE}",
+        f"defaultstore is not a known setting or table (did you mean 'default_store'?); {THERE_ARE}",
     ),
     "misspelt table": (
         '[store.local]\nbackend = "a"',
-        f"store is not a setting or table here (did you mean 'stores'?); {THERE_ARE}",
+        f"store is not a known setting or table (did you mean 'stores'?); {THERE_ARE}",
     ),
-    "unknown table": ("[telemetry]", f"telemetry is not a setting or table here; {THERE_ARE}"),
-    "name that acts on a terminal": ('"\\u001b[2J" = 1', f"<odd name> is not a setting or table here; {THERE_ARE}"),
-    "empty name": ('"" = 1', f'"" is not a setting or table here; {THERE_ARE}'),
+    "unknown table": ("[telemetry]", f"telemetry is not a known setting or table; {THERE_ARE}"),
+    "name that acts on a terminal": ('"\\u001b[2J" = 1', f"<odd name> is not a known setting or table; {THERE_ARE}"),
+    "empty name": ('"" = 1', f'"" is not a known setting or table; {THERE_ARE}'),
     "stores is not a table": ('stores = "local"', "stores must hold tables: [stores.NAME]"),
     "stores is a list of tables": ('[[stores]]\nname = "a"', "stores must hold tables: [stores.NAME]"),
     "seals is not a table": ("seals = true", "seals must hold tables: [seals.NAME]"),
@@ -80,19 +79,22 @@ MISTAKES = {
     ),
     "default_store points to no variable": (
         'default_store = { env = "KEYWRIGHT_TEST_NOT_SET" }\n' + STORE,
-        "default_store points to the environment variable KEYWRIGHT_TEST_NOT_SET, which is not set; set it",
+        (
+            "default_store points to the environment variable KEYWRIGHT_TEST_NOT_SET, which is not set; set it, "
+            "or change the setting"
+        ),
     ),
     "two stores, no default": (
         STORE + '[stores.ci]\nbackend = "env"',
-        "default_store is missing; available: ci, local",
+        "default_store is not set, and there are several stores; available: ci, local",
     ),
     "fourteen stores, no default": (
         "".join(f'[stores.s{number:02}]\nbackend = "env"\n' for number in range(14)),
-        f"default_store is missing; available: {', '.join(f's{n:02}' for n in range(12))}, …",
+        "default_store is not set, and there are several stores; available: " + FOURTEEN,
     ),
     "plugins is not a list": ('plugins = "nix"', "plugins must be a list of texts"),
     "plugins holds a number": ('plugins = ["nix", 1]', "plugins must be a list of texts"),
-    "plugin twice": ('plugins = ["nix", "jose", "nix"]', "plugins names a plugin twice; name it once"),
+    "plugin twice": ('plugins = ["nix", "jose", "nix"]', "plugins names a plugin twice; list it once"),
     # stores
     "store is not a table": ('[stores]\nlocal = "sqlite"', "stores.local must be a table: [stores.local]"),
     "store is a list of tables": ('[[stores.local]]\nbackend = "a"', "stores.local must be a table: [stores.local]"),
@@ -155,7 +157,7 @@ MISTAKES = {
     ),
     "key name is a device": (
         "[keys.nul]",
-        "keys.nul is not a valid key name: a segment of this key name is a device name on Windows; choose another",
+        "keys.nul is not a valid key name: a segment of the key name is a device name on Windows; choose another",
     ),
     "key name, dots not quoted": ('[keys.cache.example.org]\ntype = "oct"', f"keys.cache.example {QUOTE}"),
     "key name, dot not quoted": ('[keys.example.org]\ntype = "oct"', f"keys.example.org {QUOTE}"),
@@ -219,12 +221,12 @@ MISTAKES = {
     "profile name": ("[profiles.CI]", f"profiles.CI is not a valid profile name: {TABLE_NAMES}"),
     "profile in a profile": (
         "[profiles.ci.profiles.x]",
-        "profiles.ci holds a table `profiles`: profiles do not nest; put it beside the others",
+        "profiles.ci has a table `profiles`: profiles cannot be nested; move it to the top level",
     ),
 }
 
 IN_UNCHOSEN_PROFILE = {
-    "misspelt": ("stroes = 1", f"stroes is not a setting or table here (did you mean 'stores'?); {IN_PROFILE}"),
+    "misspelt": ("stroes = 1", f"stroes is not a known setting or table (did you mean 'stores'?); {IN_PROFILE}"),
     "stores is not a table": ("stores = 1", "stores must hold tables: [stores.NAME]"),
     "setting name": ("stores.a.A = 1", f"stores.a.A {SETTING_NAMES}"),
     "key name": ("keys.A.type = 1", f"keys.A {KEY_NAMES}"),
@@ -255,8 +257,15 @@ def shown(error: BaseException | None) -> str:
 
 def refusal(file: Path, profile: str | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_config(str(file), environ={"HOME": "/home/nobody"}, profile=profile)
+        load_config(str(file), environ={"HOME": "/home/other"}, profile=profile)
     return text_of(caught.value)
+
+
+def test_a_byte_order_mark_is_skipped(file: Path) -> None:
+    """Editors on Windows write one (https://github.com/hukkin/tomli/issues/304)."""
+    file.write_text("\ufeff" + STORE, encoding="utf-8")
+
+    assert list(load_config(str(file), environ={}).stores) == ["local"]
 
 
 @cases(("text", "rule"), MISTAKES)
@@ -276,7 +285,11 @@ def test_a_mistake_is_named_with_file_and_place_and_rule(
         keywright.open(str(file))
 
     told = shown(loaded.value) + shown(opened.value)  # before anything is asserted here, in a frame of it
-    assert text_of(loaded.value) == text_of(opened.value) == f"{file}: {rule}"
+    assert (
+        text_of(loaded.value)
+        == text_of(opened.value)
+        == (f"{file}{rule}" if rule.startswith(":") else f"{file}: {rule}")
+    )
     assert "canary-4711" not in told
 
 
@@ -332,7 +345,7 @@ def test_no_value_shows_in_an_error_or_its_traceback(file: Path, text: str) -> N
     del text  # this test's own frame is in the traceback, too
 
     with pytest.raises(ConfigError) as caught:
-        load_config(str(file), environ={"HOME": "/home/nobody"})
+        load_config(str(file), environ={"HOME": "/home/other"})
 
     told = shown(caught.value)
     assert "canary-4711" not in told
@@ -382,11 +395,11 @@ def test_a_home_that_is_missing_does_not_show_the_environment(
     """Nor does the error where there is neither a store nor a home directory."""
     import pwd
 
-    def nobody(_user: int) -> pwd.struct_passwd:
+    def absent(_user: int) -> pwd.struct_passwd:
         raise KeyError
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.setattr(pwd, "getpwuid", absent)
     monkeypatch.setenv("DEPLOY_KEY", "canary-4711")
     for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, "")
@@ -396,7 +409,7 @@ def test_a_home_that_is_missing_does_not_show_the_environment(
 
     told = shown(caught.value)
     assert text_of(caught.value) == (
-        "built-in defaults: no home directory is known to keep keys in; set HOME, or configure a store"
+        "built-in defaults: no home directory to keep keys in is known; set HOME, or configure a store"
     )
     assert "canary-4711" not in told
 
@@ -459,9 +472,9 @@ def test_a_name_that_came_through_a_pointer_is_not_repeated(
     },
 )
 def test_times_that_go_together(file: Path, table: str) -> None:
-    """An end beyond what the rotation by the clock needs, and no end, is nobody's mistake."""
+    """An end beyond what the rotation by the clock needs, and no end, is no one's mistake."""
     file.write_text(f"[keys.a]\n{table}\n")
 
-    config = load_config(str(file), environ={"HOME": "/home/nobody"})
+    config = load_config(str(file), environ={"HOME": "/home/other"})
 
     assert list(config.keys) == ["a"]

@@ -72,7 +72,7 @@ def schema() -> dict[str, Any]:
 
 
 def accepts(schema: dict[str, Any], text: str) -> bool:
-    # As TOML, and then as JSON, for a date of TOML's is none of JSON's types.
+    # As TOML, and then as JSON, for JSON has no type for a date of TOML.
     document = json.loads(json.dumps(tomllib.loads(text), default=lambda _: None))
     return bool(Draft202012Validator(schema).is_valid(document))
 

@@ -159,7 +159,7 @@ def test_check_owner() -> None:
 
     with refuses(AccessDeniedError, "x: the file belongs to another user; run as that user, or change its owner"):
         check_owner(status(FILE | 0o600, ME + 77), "x", "the file")
-    with refuses(AccessDeniedError, "x: the log may be changed by other users; take that away with chmod go-w"):
+    with refuses(AccessDeniedError, "x: the log may be changed by other users; run `chmod go-w` on it"):
         check_owner(status(FILE | 0o660, ME), "x", "the log")
 
 
@@ -251,7 +251,7 @@ def test_what_exists_is_not_replaced_unasked(tmp_path: Path, kind: str) -> None:
 
 
 def test_another_process_may_remove_the_temporary_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that is left between two steps may be tidied up by whoever finds it; the file is written all the same."""
+    """A name that is left between two steps may be removed by any finder; the file is written all the same."""
     real = os.link
 
     def link(source: str, target: str, **more: Any) -> None:
@@ -462,7 +462,7 @@ def lock_file(tmp_path: Path) -> Path:
 
 def use(path: Path, work: Callable[[], object], *, patience: float = 0, shared: bool = False) -> object:
     with path.open("rb") as file:
-        return locked(file.fileno(), work, patience=patience, busy="busy", shared=shared)
+        return locked(file.fileno(), work, patience=patience, busy="busy", hint="wait", shared=shared)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -470,11 +470,11 @@ def test_a_lock_keeps_others_out(lock_file: Path, shared: bool) -> None:
     """While work is done under a lock, another open file waits in vain, unless both share; afterwards it is free."""
 
     def nested() -> object:
-        with refuses(StoreUnavailableError, "busy"):
+        with refuses(StoreUnavailableError, "busy; wait"):
             use(lock_file, lambda: None)
         if shared:
             return use(lock_file, lambda: "done", shared=True)
-        with refuses(StoreUnavailableError, "busy"):
+        with refuses(StoreUnavailableError, "busy; wait"):
             use(lock_file, lambda: None, patience=0.05, shared=True)
         return "done"
 
@@ -526,7 +526,7 @@ def test_an_error_releases_the_lock(lock_file: Path, error: type[BaseException])
 
     with lock_file.open("rb") as file:
         with pytest.raises(error, match="mine"):
-            locked(file.fileno(), fail, patience=0, busy="busy")
+            locked(file.fileno(), fail, patience=0, busy="busy", hint="wait")
         assert use(lock_file, lambda: "free") == "free"
 
 

@@ -128,13 +128,13 @@ def test_attributes_are_values_of_json() -> None:
 _EMPTY = "a key name must not be empty; use something like cache.example.org or prod/jwt"
 _LONG = "a key name has at most 200 bytes; choose a shorter one"
 _GRAMMAR = (
-    "a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a letter or "
+    "key names have only a-z, 0-9, '.', '_' and '-', in segments joined by '/' that start with a letter or "
     "digit; use something like cache.example.org or prod/jwt"
 )
-_DOT = "no segment of a key name ends in '.' (Windows drops it); leave the dot out"
-_DEVICE = "a segment of this key name is a device name on Windows; choose another"
-_ONE_VERSION = "a key name belongs here, and not one of its versions; leave out the @ and the number"
-_VERSION = "a version is a whole number from 1; write NAME@3, or NAME alone for the primary"
+_DOT = "a segment of the key name ends in '.', which Windows drops; leave the dot out"
+_DEVICE = "a segment of the key name is a device name on Windows; choose another"
+_ONE_VERSION = "a key name is expected, without a version; leave out the @ and the number"
+_VERSION = "the version after @ is not a whole number from 1; write NAME@3, or NAME alone for the primary"
 
 
 _NAMES = (

@@ -530,7 +530,7 @@ _FAULTS = [
         kid=lambda self, sound, key: key.kid.strip().encode() or b"k",
     ),
     _toy(
-        "FORMAT-11: names nobody",
+        "FORMAT-11: names no one",
         check=lambda self, sound, key: sound(replace(key, kid=key.kid or "-")),
         kid=lambda self, sound, key: key.kid.encode() or b"-",
     ),

@@ -531,6 +531,10 @@ _FAULTS = [
     Fault("STORE-81", _BatchForgetsTheGuard),
     Fault("STORE-81", _NeedsNoGuardRecord),
     Fault("STORE-82", _ChecksTheGuardFirst),
+    _store("STORE-83: scans all names", scan=lambda self, sound, prefix="": sound()),
+    _store(
+        "STORE-83: scans the newest", scan=lambda self, sound, prefix="": (one[-1:] for one in [*sound(prefix), ()])
+    ),
     Fault("STORE-85", _MixesUpResults),
     Fault("STORE-85", _StopsAtWhatExists),
     Fault("STORE-55", _ShowsPayloadsInLocals),
@@ -552,7 +556,11 @@ def test_a_faulty_store_is_caught(planted: Fault, rule: str) -> None:
     def broken(kind: type[MemoryStore]) -> bool:
         def fixtures() -> AbstractContextManager[dict[str, object]]:
             store = kind()
-            held = _held(store) if rule < "STORE-13" or rule in ("STORE-15", "STORE-30", "STORE-38", "STORE-40") else {}
+            held = (
+                _held(store)
+                if rule < "STORE-13" or rule in ("STORE-15", "STORE-30", "STORE-38", "STORE-40", "STORE-83")
+                else {}
+            )
 
             def open_store() -> AbstractContextManager[MemoryStore]:
                 return nullcontext(kind() if kind is _NeverCommits else store)

@@ -187,7 +187,7 @@ class ToyStore:
             os.chmod(self.path, 0o700)
 
     def _check(self) -> None:
-        """The marker, and that nobody else can write."""
+        """The marker, and that no one else can write."""
         try:
             self._trust(self.path)
         except FileNotFoundError:
@@ -230,7 +230,9 @@ class ToyStore:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise CorruptedStoreError(f"{self.path}: something else stands in the place of a file; move it away")
+                raise CorruptedStoreError(
+                    f"{self.path}: something else stands in the place of a file; move it out of the store"
+                )
             self._trust(path)
             return file.read()
 

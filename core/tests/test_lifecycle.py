@@ -161,40 +161,41 @@ def test_primary_until(infos: list[RecordInfo], until: datetime | None) -> None:
     assert lifecycle.primary_until(infos, NOON) == until
 
 
-OLDER = "and an older version never replaces a newer one"
+OLDER = "and older versions are not used again"
+ROTATE = "run `keywright rotate cache`"
 
 
 @cases(
     ("infos", "reason", "hint"),
     {
-        "nothing": ([], "no version was ever active", "rotate"),
+        "nothing": ([], "no version was ever active", "run `keywright rotate NAME`"),
         "put-away-before-its-activation": (
             [put_away(replace(OLD, activates=NOON), State.DISABLED, NOON - DAY)],
             "no version was ever active",
-            "rotate",
+            "run `keywright enable cache@1`, or run `keywright rotate cache`",
         ),
         "announced": (
             [replace(OLD, activates=NOON + DAY)],
             "version 1 is announced and signs from 2027-03-02 12:00:00 UTC",
-            "wait until then, or rotate",
+            "wait until then, or run `keywright rotate cache --activate-in 0s`",
         ),
         "the-first-to-sign-of-two-announced": (
             [replace(OLD, activates=NOON + 2 * DAY), replace(NEW, activates=NOON + DAY)],
             "version 2 is announced and signs from 2027-03-02 12:00:00 UTC",
-            "wait until then, or rotate",
+            "wait until then, or run `keywright rotate cache --activate-in 0s`",
         ),
         "disabled": (
             [OLD, put_away(NEW, State.DISABLED, NOON)],
             f"version 2 is disabled, {OLDER}",
-            "enable it again, or rotate",
+            "run `keywright enable cache@2`, or run `keywright rotate cache`",
         ),
-        "compromised": ([OLD, put_away(NEW, State.COMPROMISED, NOON)], f"version 2 is compromised, {OLDER}", "rotate"),
-        "destroyed": ([OLD, put_away(NEW, State.DESTROYED, NOON)], f"version 2 is destroyed, {OLDER}", "rotate"),
-        "expired": ([OLD, replace(NEW, expires=NOON)], f"version 2 is expired, {OLDER}", "rotate"),
+        "compromised": ([OLD, put_away(NEW, State.COMPROMISED, NOON)], f"version 2 is compromised, {OLDER}", ROTATE),
+        "destroyed": ([OLD, put_away(NEW, State.DESTROYED, NOON)], f"version 2 is destroyed, {OLDER}", ROTATE),
+        "expired": ([OLD, replace(NEW, expires=NOON)], f"version 2 is expired, {OLDER}", ROTATE),
         "compromised-and-the-next-announced": (
             [put_away(OLD, State.COMPROMISED, NOON), replace(NEW, activates=NOON + DAY)],
             f"version 1 is compromised, {OLDER}; version 2 signs from 2027-03-02 12:00:00 UTC",
-            "wait until then, or rotate with --activate-in 0s",
+            "wait until then, or run `keywright rotate cache --activate-in 0s`",
         ),
     },
 )
@@ -205,8 +206,8 @@ def test_why_not(infos: list[RecordInfo], reason: str, hint: str) -> None:
 
 
 ENDS = {
-    State.DESTROYED: "cache@1 is destroyed permanently; rotate to make a new version",
-    State.COMPROMISED: "cache@1 is compromised permanently; rotate to make a new version, or destroy this one",
+    State.DESTROYED: "cache@1 is destroyed permanently; rotate it to create a new version",
+    State.COMPROMISED: "cache@1 is compromised permanently; rotate it to create a new version, or destroy this one",
 }
 
 

@@ -69,7 +69,7 @@ def test_who_is_not_allowed_is_not_imported(install: Install, tmp_path: Path) ->
 @pytest.mark.parametrize("points", [BOTH, PLUGIN, COMMANDS])
 @pytest.mark.parametrize("other", ["swallow", "woodpecker"])
 def test_two_who_claim_one_name(install: Install, other: str, points: str) -> None:
-    """Neither is taken, as with plugins, whichever of the two groups it is, and whoever comes first."""
+    """Neither is taken, as with plugins, whichever of the two groups it is, and whichever comes first."""
     install()
     install(distribution=other, points=points)
 
@@ -116,7 +116,7 @@ def test_whatever_is_odd_goes_by_the_hook(install: Install, text: str) -> None:
 
 
 def test_ctrl_c_is_nobodys_fault(install: Install) -> None:
-    """It ends the command line, whoever's code it meets."""
+    """It ends the command line, anyone's code it meets."""
     install(f"{SOUND}    raise KeyboardInterrupt")
 
     with pytest.raises(KeyboardInterrupt):
@@ -168,7 +168,7 @@ def _never(*_: object) -> NoReturn:
     [(["", "swift"], ""), (["swallow", "swift"], "swift"), (["swift", "swallow"], "swift"), (["a", "b"], "a")],
 )
 def test_a_plugins_own_name_is_its_own(owners: list[str], winner: str) -> None:
-    """A command stays with whoever came first, but the core's, and a plugin's that begins with its own name."""
+    """A command stays with the plugin that came first, but the core's, and a plugin's that begins with its own name."""
     commands = Commands()
     for owner in owners:
         commands.owner = owner

@@ -36,8 +36,8 @@ class Unprintable:
 
 
 BOOM = RuntimeError("boom\nand more")
-FAILS = "its review failed with {}, and what is not reviewed is refused".format
-RETURNS = FAILS("TypeError: it returned {}, where a list or tuple belongs")
+FAILS = "its review failed with {}".format
+RETURNS = FAILS("TypeError: it returned {}, and not a list or tuple")
 
 
 @cases(
@@ -57,8 +57,8 @@ RETURNS = FAILS("TypeError: it returned {}, where a list or tuple belongs")
         "returns zero": (lambda request: 0, RETURNS.format("int")),
         "returns an empty dict": (lambda request: {}, RETURNS.format("dict")),
         "returns an empty set": (lambda request: set(), RETURNS.format("set")),
-        "objects silently": (lambda request: [""], "it objects without a word"),
-        "objects in blanks": (lambda request: (" ", "\n"), "it objects without a word"),
+        "objects silently": (lambda request: [""], "it gives no reason"),
+        "objects in blanks": (lambda request: (" ", "\n"), "it gives no reason"),
         "objects by none": (lambda request: [None], "None"),
         "objects unprintably": (lambda request: [Unprintable()], FAILS("RuntimeError: speechless")),
     },
@@ -74,7 +74,7 @@ def test_review_refuses(review: Callable[..., object], said: str) -> None:
 
 
 def test_every_plugin_reviews() -> None:
-    """Every plugin is asked, and all that object are named at once; where nobody does, nothing is raised."""
+    """Every plugin is asked, and all that object are named at once; where no one does, nothing is raised."""
     registry = Registry()
     returned: object
     for returned in ((), [], None):
@@ -112,13 +112,13 @@ def test_observers_hear_the_event() -> None:
     },
 )
 def test_an_observer_that_fails(error: BaseException, message: str, caplog: pytest.LogCaptureFixture) -> None:
-    """It is told in one line without a traceback, to the log if nobody else wants to hear it; so are the others."""
+    """It is told in one line without a traceback, to the log if no one else wants to hear it; so are the others."""
     heard: list[object] = []
     registry = Registry()
     registry.add(plugin(observe=lambda event: heard.append(1)), "one")
     registry.add(plugin(observe=lambda event: fail(error)), "bad")
     registry.add(plugin(observe=lambda event: heard.append(2)), "two")
-    line = f"plugin 'bad' could not note what happened (generate of cache): {message}"
+    line = f"plugin 'bad' did not record generate of cache: {message}"
 
     registry.observers().observe(EVENT)
 
@@ -179,7 +179,7 @@ def test_plugins_add_commands() -> None:
 
 
 def test_a_command_that_is_added_twice() -> None:
-    """A command stays with whoever added it first, and the other is listed as a failure."""
+    """A command stays with the plugin that added it first, and the other is listed as a failure."""
     registry, commands = Registry(), Commands()
     add("core go")(commands)
     registry.add(plugin(add_commands=add("one go")), "one")
@@ -302,19 +302,19 @@ def test_its_listener_hears_the_ring(registry: Registry, rules: Rules) -> None:
         "no such plugin": (
             {"ruels": {}},
             (
-                "given settings: plugin.ruels is of no plugin that has settings (did you mean 'rules'?); "
+                "given settings: plugin.ruels is not the table of a plugin with settings (did you mean 'rules'?); "
                 "available: rules"
             ),
         ),
         "a plugin without settings": (
             {"nix": {}},
-            "given settings: plugin.nix is of no plugin that has settings; available: rules",
+            "given settings: plugin.nix is not the table of a plugin with settings; available: rules",
         ),
         "no such setting": (
             {"rules": {"prefx": "a"}},
             (
                 "given settings: plugin.rules.prefx is not a setting of plugin 'rules' (did you mean 'prefix'?); "
-                "it has: prefix"
+                "plugin 'rules' has: prefix"
             ),
         ),
         "another type": ({"rules": {"prefix": 1}}, "given settings: plugin.rules.prefix must be text"),
@@ -333,7 +333,8 @@ def test_a_plugin_that_did_not_load_refuses_the_ring() -> None:
 
     with refuses(
         ConfigError,
-        "given settings: plugin.rules is of no plugin that has settings; available: none. plugin 'rules': does not say "
+        "given settings: plugin.rules is not the table of a plugin with settings; available: none. plugin 'rules': "
+        "does not say "
         "which keywright API it is for; this keywright has API 1: install a version that fits",
     ):
         opened(registry, plugin={"rules": {}})
@@ -359,7 +360,7 @@ class Misspelt:
         "another error": (
             lambda _prefix: fail(ValueError("secret words")),
             PluginError,
-            "plugin 'rules' failed in keywright_configure with ValueError; report it to its author",
+            "plugin 'rules' failed in keywright_configure with ValueError; report it to the plugin's author",
         ),
         "an object with a misspelt hook": (
             Misspelt,

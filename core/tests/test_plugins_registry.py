@@ -76,7 +76,7 @@ def test_two_distributions_with_one_entry_point_name(install: Install) -> None:
 
 
 def test_two_plugins_with_one_object_name(install: Install) -> None:
-    """An object name that two plugins claim is neither's: whoever asks for it is told of both, and so is the list."""
+    """An object name that two plugins claim is neither's: who asks for it is told of both, and so is the list."""
     install("one", SOUND)
     install("two", SOUND)
     registry = Registry.load()
@@ -380,16 +380,16 @@ BROKEN = {
         START + "@hookimpl(hookwrapper=True)\ndef keywright_observe(event): yield",
         "wraps keywright_observe, which is refused: a plugin cannot wrap the hooks of others",
     ),
-    "wants an argument that is none": (
+    "wants an argument that does not exist": (
         START + "@hookimpl\ndef keywright_observe(event, key): ...",
         ("implements keywright_observe with the argument key, and that hook has event"),
     ),
     "raises in a hook": (returning("raise KeyError('x')"), f"{FAILED}KeyError: 'x'"),
     "exits in a hook": (returning("raise SystemExit"), f"{FAILED}SystemExit"),
-    "returns nothing": (returning("return None"), f"{WRONG} NoneType, where a list or tuple belongs"),
-    "returns one object": (returning("return Sound()"), f"{WRONG} Sound, where a list or tuple belongs"),
-    "returns text": (returning("return 'sound'"), f"{WRONG} str, where a list or tuple belongs"),
-    "yields": (returning("yield Sound()"), f"{WRONG} generator, where a list or tuple belongs"),
+    "returns nothing": (returning("return None"), f"{WRONG} NoneType, and not a list or tuple"),
+    "returns one object": (returning("return Sound()"), f"{WRONG} Sound, and not a list or tuple"),
+    "returns text": (returning("return 'sound'"), f"{WRONG} str, and not a list or tuple"),
+    "yields": (returning("yield Sound()"), f"{WRONG} generator, and not a list or tuple"),
     "returns what is not a format": (returning("return [object()]"), f"{NO_FORMAT}it lacks {LACKS_ALL}"),
     "returns a class": (returning("return [Sound]"), f"{NO_FORMAT}it is the class Sound itself; return an instance"),
     "returns half a format": (

@@ -201,7 +201,7 @@ def _without(member: str) -> bytes:
     ],
 )
 def test_what_was_not_written_so_is_damage(data: bytes) -> None:
-    """Metadata that differ from what `encode_info` writes are damaged, with the place and the way out."""
+    """Metadata that differ from what `encode_info` writes are damaged, with the place and the hint."""
     with pytest.raises(CorruptedStoreError) as caught:
         decode_info(data, where="a.json")
 
@@ -213,7 +213,7 @@ def test_what_was_not_written_so_is_damage(data: bytes) -> None:
     "data", [_with(metadata_version=2), _checked({"metadata_version": 7, "new": []})], ids=["2", "7"]
 )
 def test_metadata_of_a_newer_keywright_are_told_apart(data: bytes) -> None:
-    """A newer version of the metadata is not damage: the way out is to upgrade."""
+    """A newer version of the metadata is not damage: the hint is to upgrade."""
     with refuses(CorruptedStoreError, _NEWER):
         decode_info(data, where="a.json")
 

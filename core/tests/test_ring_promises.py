@@ -158,5 +158,7 @@ def test_a_wrong_setting_of_a_seal_names_the_seal(ring: Rings) -> None:
     seals = {"master": {"seal": "memory", "zzz": "1"}}
     opened = ring(stores={"first": {"backend": "memory", "seal": "master"}}, seals=seals)
 
-    with pytest.raises(ConfigError, match=r"seals\.master\.zzz is not a setting of seal 'memory'\nhint: it has: "):
+    with pytest.raises(
+        ConfigError, match=r"seals\.master\.zzz is not a setting of seal 'memory'\nhint: seal 'memory' has: "
+    ):
         opened.generate("a")

@@ -1,4 +1,4 @@
-"""`Secret` shows nothing, whoever looks."""
+"""`Secret` shows nothing, no matter who looks."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_it_shows_as_a_word() -> None:
 
 def test_pickling_is_refused() -> None:
     """No pickle protocol takes a secret, alone or inside something; nor does what copying libraries call."""
-    message = "a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead"
+    message = "a Secret cannot be pickled, because pickles end up in caches and queues: pass the key's name instead"
     for holder in (Secret(_CANARY), [Secret(_CANARY)], _Holder(Secret(_CANARY))):
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             with refuses(TypeError, message):
@@ -129,7 +129,7 @@ def test_reveal_gives_the_bytes_back(value: bytes) -> None:
 @pytest.mark.parametrize("value", ["canary-7f3b-sings-not", 5, None, [1, 2], Secret(b"x")], ids=repr)
 def test_what_is_not_bytes_is_refused(value: object) -> None:
     """Text must be encoded first; a number does not become so many NULs."""
-    with refuses(TypeError, "a Secret hides bytes; encode text before"):
+    with refuses(TypeError, "a Secret hides bytes; encode text first"):
         Secret(value)  # type: ignore[arg-type]  # the mistake that is tested
 
 
@@ -145,7 +145,7 @@ def test_text_given_by_mistake_is_not_in_the_locals() -> None:
 
 @given(one=st.binary(), two=st.binary())
 def test_equality_is_of_bytes(one: bytes, two: bytes) -> None:
-    """Two secrets are equal iff their bytes are, and never equal anything else: nobody keeps plain bytes to compare."""
+    """Two secrets are equal iff their bytes are, and never equal anything else: no one keeps plain bytes to compare."""
     assert (Secret(one) == Secret(two)) == (one == two)
     assert (Secret(one) != Secret(two)) == (one != two)
     assert Secret(one) == Secret(one)
@@ -173,9 +173,9 @@ def test_it_does_not_change() -> None:
     """Attributes can be neither set nor deleted, and copying does not put the bytes into memory a second time."""
     secret = Secret(b"as it was")
 
-    with refuses(AttributeError, "a Secret does not change"):
+    with refuses(AttributeError, "a Secret cannot be changed"):
         secret._value = b"else"
-    with refuses(AttributeError, "a Secret does not change"):
+    with refuses(AttributeError, "a Secret cannot be changed"):
         del secret._value
     assert secret.reveal() == b"as it was"
     assert copy.copy(secret) is copy.deepcopy(secret) is secret

@@ -36,8 +36,8 @@ TYPES: dict[SettingType, type] = {
     "secret": Secret,
     "list": tuple,
 }
-WRITTEN_OUT = f"{SECRET_RULE}; a secret written out here would be seen by too many"
-DURATION_RULE = "must be a whole number and a unit: s, m, h, d, w or y, such as 90d"
+WRITTEN_OUT = f"{SECRET_RULE}; everyone who reads the configuration would see a secret written there"
+DURATION_RULE = "must be a whole number and a unit (s, m, h, d, w or y), such as 90d"
 SIZE_RULE = "must be a whole number that is a multiple of 8 from 128 to 8192"
 VALUES_RULE = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
 
@@ -115,7 +115,7 @@ def test_a_value_becomes_its_type(setting: Setting, value: RawValue, parsed: obj
         "path of no such home": (
             Setting("s", "path"),
             "starts with ~, and no such home directory is known; write the path in full",
-            (written("~keywright-nobody/a"),),
+            (written("~keywright-absent/a"),),
         ),
         "duration": (Setting("s", "duration"), DURATION_RULE, (written(90), typed("90"))),
         "duration too long": (Setting("s", "duration"), "must be at most 36500d", (written("36501d"),)),
@@ -171,7 +171,7 @@ def test_a_pointer_is_followed_to_variable_and_file(
 ) -> None:
     """`{ env = … }` and `{ file = … }` give text that is read as the setting's type; one final newline is not part.
 
-    What came through a pointer to text does not show: whoever does not know a name says so with its `repr`.
+    What came through a pointer to text does not show: code that does not know a name says so with its `repr`.
     """
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("KEYWRIGHT_TEST", text)
@@ -192,6 +192,18 @@ def test_a_secret_keeps_every_byte_but_the_last_newline(tmp_path: Path) -> None:
     secret = parse_setting(Setting("s", "secret"), written({"file": "key"}, base=str(tmp_path)))
 
     assert secret == Secret(b" \xff\r\n")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_value(tmp_path: Path) -> None:
+    """An editor that adds one would change a passphrase without a trace."""
+    path = tmp_path / "key"
+    path.write_bytes(b"\xef\xbb\xbfpassphrase\n")
+
+    message = refusal(Setting("s", "secret"), written({"file": str(path)}))
+
+    assert message == (
+        f"file: stores.a.s points to the file {path}, which begins with a byte order mark; save it as UTF-8 without one"
+    )
 
 
 def test_64_kib_are_enough(tmp_path: Path) -> None:
@@ -215,13 +227,16 @@ def test_64_kib_are_enough(tmp_path: Path) -> None:
     {
         "variable": (
             {"env": "KEYWRIGHT_TEST"},
-            "points to the environment variable KEYWRIGHT_TEST, which is not set; set it",
+            "points to the environment variable KEYWRIGHT_TEST, which is not set; set it, or change the setting",
         ),
         "variable that may be the secret": (
             {"env": "hunter2"},
-            "points to the environment variable, which is not set; set it",
+            "points to the environment variable, which is not set; set it, or change the setting",
         ),
-        "variable that cannot be": ({"env": "\ud800"}, "points to the environment variable, which is not set; set it"),
+        "variable that cannot be": (
+            {"env": "\ud800"},
+            "points to the environment variable, which is not set; set it, or change the setting",
+        ),
         "file": (
             {"file": "/none/key"},
             "points to the file /none/key, which cannot be read (No such file or directory); check the path",
@@ -261,7 +276,7 @@ def test_a_pointer_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, pointe
 
 
 def test_a_pointer_to_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
-    """Nobody waits for a writer who may never come, and no descriptor stays open."""
+    """No one waits for a writer who may never come, and no descriptor stays open."""
     os.mkfifo(tmp_path / "pipe")
     before = os.listdir("/dev/fd")
 
@@ -328,7 +343,7 @@ def test_a_pointer_to_nothing_in_a_list_is_told_by_its_place(monkeypatch: pytest
         "everybody's": (65534, 0o604, False, True),
         "a group's": (65534, 0o640, False, True),
         "everybody's, by a link": (65534, 0o444, True, True),
-        "root's, which root could mend": (0, 0o644, False, True),
+        "root's, which root could fix": (0, 0o644, False, True),
         "root's, by a link, as containers have it": (0, 0o644, True, False),
         "root's, not to be written, as containers have it": (0, 0o444, False, False),
     },
@@ -356,12 +371,12 @@ def test_a_secret_that_others_may_read_is_told(
 
 @pytest.mark.parametrize("value", [{"env": "PATH"}, {"file": "/none/key"}, {"file": "\0"}, {"file": 7}, "hunter2", [7]])
 def test_what_points_to_no_file_is_no_matter_of_permissions(value: object) -> None:
-    """Whoever follows the pointer says what is wrong with it."""
+    """Anyone who follows the pointer says what is wrong with it."""
     assert list(exposed(written(value))) == []
 
 
 def test_options_are_checked_and_completed() -> None:
-    """What was not given has its default, which nobody can change for others."""
+    """What was not given has its default, which no one can change for others."""
     shared: dict[str, str] = {}
     declared = (SIZE._replace(name="bits"), Setting("labels", "table", shared), Setting("comment", "text", None))
 
@@ -394,13 +409,13 @@ NO = "file: stores.a.s is not a setting of X"
 @cases(
     ("given", "declared", "message"),
     {
-        "near": ({"bit": written(1)}, (BITS,), f"{NO} (did you mean 'bits'?); it has: bits"),
-        "far": ({"zzz": written("1")}, (BITS, Setting("colour", "text", None)), f"{NO}; it has: bits, colour"),
-        "none": ({"bit": written(1)}, (), f"{NO}; it has: none"),
+        "near": ({"bit": written(1)}, (BITS,), f"{NO} (did you mean 'bits'?); X has: bits"),
+        "far": ({"zzz": written("1")}, (BITS, Setting("colour", "text", None)), f"{NO}; X has: bits, colour"),
+        "none": ({"bit": written(1)}, (), f"{NO}; X has no settings: remove it"),
         "missing": (
             {},
             (BITS,),
-            "f: keys.a.bits is missing: X needs it, a whole number that is a multiple of 8 from 128 to 8192",
+            "f: keys.a.bits is missing; X needs it: a whole number that is a multiple of 8 from 128 to 8192",
         ),
     },
 )

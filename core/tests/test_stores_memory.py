@@ -148,7 +148,7 @@ def test_what_the_stand_ins_declare() -> None:
         "taken version": (
             lambda store: store.create(Record(_INFO, None)),
             KeyExistsError,
-            "a@1: is in the store already; nothing was written; take the next version",
+            "a@1: already exists; nothing was written; use the next version",
         ),
         "stale update": (
             lambda store: store.update_info(_INFO, Revision("x")),

@@ -63,7 +63,7 @@ def test_a_schema_that_is_no_text_is_damage(database: Path) -> None:
 
 
 def test_a_row_of_no_name_is_damage(database: Path) -> None:
-    """A row whose name is none raises CorruptedStoreError and shows it nowhere (it was listed as if it were one)."""
+    """A row whose name is not valid raises CorruptedStoreError and shows it nowhere (it was listed before)."""
     _change(database, "UPDATE record SET name = 'a\nb'")
 
     with (

@@ -302,7 +302,7 @@ def test_a_version_put_away_before_its_activation_never_takes_over(states: list[
 def test_a_version_enabled_late_takes_over_then_unless_it_has_expired(
     late: timedelta, overlap: timedelta | None, lifetime: timedelta | None, waited: timedelta
 ) -> None:
-    """Put away before its activation and enabled after it, a version takes over as it is enabled, if it can sign."""
+    """Disabled before its activation and enabled after it, a version takes over as it is enabled, if it can sign."""
     old = RecordInfo(name="n", version=1, key_type="ed25519", created=START - timedelta(days=1))
     expires = None if lifetime is None else START + lifetime
     announced = replace(old, version=2, activates=START, overlap=overlap, expires=expires)

@@ -73,7 +73,7 @@ def test_an_api_key(call: Call, keywright: Keywright, log: Path) -> None:
     assert (status, set(made)) == (200, {"key_id", "api_key"})
     assert call("/whoami", **bearer) == (200, {"user_id": "7"})
     assert keywright("jose", "api-key", "revoke", made["key_id"], "--yes").returncode == 0
-    assert call("/whoami", **bearer) == (401, {"error": "the API key is not one that is good here"})
+    assert call("/whoami", **bearer) == (401, {"error": "the API key is not valid"})
     assert_hidden(Secret(made["api_key"][21:].encode()), log.read_bytes())
     assert b"POST /api-keys" in log.read_bytes()
 

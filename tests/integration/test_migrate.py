@@ -42,7 +42,7 @@ def test_all_there_already_is_not_nothing(keywright: Keywright) -> None:
 def test_a_conflict_is_exit_code_4(keywright: Keywright) -> None:
     """Another key in its place is reported on stderr; the rest is copied; nothing is removed, and that is said."""
     assert keywright("--store", "db", "generate", "b", "--type", "oct").returncode == 0
-    nothing = "nothing {} removed from the source, for not all of it {} in the target"
+    nothing = "nothing {} removed from the source, because not all of it {} in the target"
     settled = "; name the names that are settled, and these are removed"
 
     move = ("migrate", "--from", "files", "--to", "db", "--delete-source", "--allow-referenced")
@@ -112,7 +112,7 @@ def test_a_program_reads_json(keywright: Keywright) -> None:
         ),
         (
             ("--from", "files", "--to", "db", "--store", "db"), 2,
-            "--store has no meaning for keywright migrate: leave it out; see keywright migrate --help",
+            "--store does not apply to keywright migrate: leave it out; see keywright migrate --help",
         ),
         (
             ("--from", "flies", "--to", "db"), 2,
@@ -143,14 +143,14 @@ def test_a_store_that_forgets_is_no_end_of_a_migration(home: Path, keywright: Ke
         refused = keywright("migrate", "--from", "files", "--to", "mem", "--delete-source", *words, *dry)
         assert (refused.returncode, refused.stdout) == (2, b"")
         assert joined(refused.stderr) == (
-            "error: store 'mem' forgets all when the process ends, so what is removed from store 'files' would be "
+            "error: store 'mem' is in memory only, so keys removed from store 'files' would be "
             "lost; leave out --delete-source, or name another store with --to\n"
         )
     copied = keywright("migrate", "--from", "files", "--to", "mem", *dry)
 
     assert copied.returncode == 0
     assert copied.stderr == (
-        b"warning: store 'mem' forgets all when the process ends, so nothing that is copied there stays\n"
+        b"warning: store 'mem' is in memory only: what is copied there is lost when the command ends\n"
     )
     assert keywright("list").stdout == before
 
@@ -197,7 +197,7 @@ def test_one_store_is_not_enough(keywright: Keywright, place: int) -> None:
     done = keywright(*words)
 
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"--store has no meaning for keywright migrate: leave it out" in done.stderr
+    assert b"--store does not apply to keywright migrate: leave it out" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -90,11 +90,17 @@ def test_a_name_that_fails_is_told_and_the_rest_is_done(home: Path, keywright: K
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--dry-run a", "--dry-run goes with --due; leave it out, or ask keywright show"),
-        ("", "one NAME is rotated at a time; name it, or pass --due for all that are"),
-        ("a b", "one NAME is rotated at a time; name it, or pass --due for all that are"),
-        ("--due --bits 512", "--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME"),
-        ("--due --kid x", "--due rotates each name as its [keys.NAME] table says; set it there, or rotate one NAME"),
+        ("--dry-run a", "--dry-run works only with --due; add --due: `keywright show NAME` tells when one is due"),
+        ("", "rotate takes one NAME, and 0 are given; pass one, or --due for all that are due"),
+        ("a b", "rotate takes one NAME, and 2 are given; pass one, or --due for all that are due"),
+        (
+            "--due --bits 512",
+            "--due takes its options from each [keys.NAME] table; set them there, or rotate one NAME without --due",
+        ),
+        (
+            "--due --kid x",
+            "--due takes its options from each [keys.NAME] table; set them there, or rotate one NAME without --due",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit(keywright: Keywright, arguments: str, message: str) -> None:
@@ -109,15 +115,14 @@ def test_a_table_that_is_misspelt_is_told(home: Path, keywright: Keywright) -> N
     (home / "keywright.toml").write_text('[stores.a]\nbackend = "memory"\n[keys.a]\nrotate_evry = "1s"\n')
     message = (
         f"{home}/keywright.toml: keys.a.rotate_evry is not a setting of key type 'ed25519' (did you mean "
-        "'rotate_every'?)"
-        "; it has: none"
+        f"'rotate_every'?); key type 'ed25519' has no settings: remove it"
     )
 
     due, doctor = keywright("rotate", "--due"), keywright("doctor")
 
     assert due.returncode == 2
     assert due.stderr.decode() == (
-        printed(f"a: {message}") + "no key has rotate_every, so none is ever due; set it in its [keys.NAME] table\n"
+        printed(f"a: {message}") + "no key has rotate_every, so none is ever due; set it in a [keys.NAME] table\n"
     )
     assert doctor.returncode == 1
     assert "rotate_evry" in doctor.stdout.decode()
@@ -132,7 +137,8 @@ def test_where_nothing_signs_until_then_that_is_said(home: Path, keywright: Keyw
     announced, at_once = keywright("rotate", "a"), keywright("rotate", "a", "--activate-in", "0s")
 
     assert announced.stderr == (
-        b"warning: a has no version that signs until then\nhint: rotate with --activate-in 0s for one that signs now\n"
+        b"warning: a has no version that can sign until then\n"
+        b"hint: for one that signs now: keywright rotate a --activate-in 0s\n"
     )
     assert b"no version that signs" not in at_once.stderr
 
@@ -148,8 +154,8 @@ def test_where_nothing_signs_until_then_that_is_said(home: Path, keywright: Keyw
         ),
         pytest.param(
             '[stores.a]\nbackend = "file"\npath = "k"\n', 5, "PolicyError",
-            "no version of a signs, so none is created by the clock: version 1 is compromised, and an older version "
-            "never replaces a newer one; rotate by hand, or leave out keys.a.rotate_every",
+            "no version of a signs, so it is not rotated automatically: version 1 is compromised, and older "
+            "versions are not used again; run `keywright rotate a` by hand, or leave out keys.a.rotate_every",
             id="nothing signs",
         ),
     ],
@@ -216,7 +222,7 @@ def test_a_store_that_was_swapped_is_told(home: Path, keywright: Keywright) -> N
     config = home / "keywright.toml"
     stores = "".join(f'[stores.{name}]\nbackend = "file"\npath = "{name}"\n' for name in ("old", "new"))
     config.write_text(f'default_store = "old"\n{stores}[keys.a]\nrotate_every = "1s"\n')
-    assert keywright("rotate", "--due").stderr == b""
+    assert keywright("rotate", "--due").stderr == b"no key is due; 1 in the configuration has rotate_every\n"
     assert keywright("generate", "a").returncode == 0
     config.write_text(config.read_text().replace('default_store = "old"', 'default_store = "new"'))
     by_name = keywright("rotate", "a")
@@ -242,5 +248,5 @@ def test_what_a_destroyed_key_had_is_said_on_the_command_line(home: Path, keywri
     done = keywright("rotate", "a", "--no-attributes", "--bits", "256")
 
     assert both.returncode == 2
-    assert both.stderr == b"error: --no-attributes and --attribute exclude each other\nhint: leave one out\n"
+    assert both.stderr == b"error: --no-attributes and --attribute exclude each other\nhint: remove one of them\n"
     assert (done.returncode, done.stdout) == (0, b"a@2\n")

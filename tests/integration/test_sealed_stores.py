@@ -44,18 +44,18 @@ class Sealed(NamedTuple):
     def refusal(self, reference: str) -> bytes:
         """What is said where the payload of a version does not open."""
         return (
-            f"error: {reference} in store 'main': seals.master: seal {self.seal!r} does not open the payload: it "
-            f"was sealed under another master key, or it or its record was changed\nhint: set {SETTING[self.seal]} "
-            "or previous to what sealed it, or restore it from a backup\n"
+            f"error: {reference} in store 'main': seals.master: seal {self.seal!r} does not open the payload: "
+            f"wrong {SETTING[self.seal]}, or a modified record\nhint: correct {SETTING[self.seal]}, add the "
+            f"old one to previous, or restore the record from a backup\n"
         ).encode()
 
     @property
     def strangers_refusal(self) -> bytes:
         """What is said where nothing is sealed, for the master key opens nothing."""
         return (
-            f"error: b@1 in store 'main': seals.master: seal {self.seal!r} seals nothing here: what was sealed in "
-            f"this store before is under another master key, or damaged\nhint: correct {SETTING[self.seal]} or "
-            "previous, run `keywright doctor`, or use another store\n"
+            f"error: b@1 in store 'main': seals.master: seal {self.seal!r} does not open the keys in this "
+            f"store: wrong {SETTING[self.seal]}, or damaged records\nhint: correct {SETTING[self.seal]}, or "
+            f"add the old one to previous, and run `keywright doctor`\n"
         ).encode()
 
     def configure(self, *, is_sealed: bool = True, more: str = "") -> None:

@@ -49,7 +49,7 @@ def test_a_service_that_goes_on_running(type: str) -> None:
             announced["keys"][version]["kid"] for version in (0, 0, 1)
         ]
         with pytest.raises(InvalidSignatureError):
-            verify(new, before)  # whoever had not fetched the announcement
+            verify(new, before)  # a verifier that had not fetched the announcement
 
         clock.now += 14 * DAY
         after = jwks(ring, ["prod/jwt"])

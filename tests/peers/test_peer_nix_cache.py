@@ -178,7 +178,7 @@ NOT_COVERED: dict[str, Edit] = {
     "shuffled lines": lambda text: b"".join(sorted(text.splitlines(keepends=True))),
     "the hash in hexadecimal": replaced(rb"^NarHash: (.*)$", as_hex),
     "the hash as SRI": replaced(rb"^NarHash: (.*)$", as_sri),
-    "a signature of somebody else": replaced(rb"^Sig: ", b"Sig: other-1:" + b64encode(bytes(64)) + b"\nSig: "),
+    "a signature of someone else": replaced(rb"^Sig: ", b"Sig: other-1:" + b64encode(bytes(64)) + b"\nSig: "),
 }
 
 
@@ -302,7 +302,7 @@ def test_a_rotation(home: Path, keywright: Keywright, nix: Nix, cache: Made) -> 
     assert [key.partition(":")[0] for key in old] == ["cache.example.org-1"]
     assert accepts(old)
 
-    # Somebody slips a path in, with a signature that they copied from another one.
+    # Someone slips a path in, with a signature that they copied from another one.
     copied = NarInfo.parse(cache.narinfo(own[0]).read_bytes()).signatures
     forged = cache.narinfo(slipped_in)
     forged.write_bytes(NarInfo.parse(forged.read_bytes()).with_signatures(copied).render())
@@ -372,7 +372,7 @@ def test_a_revocation(home: Path, keywright: Keywright, nix: Nix, cache: Made) -
 
 
 def test_what_clients_remember(home: Path, keywright: Keywright, nix: Nix, pair: Made, tmp_path: Path) -> None:
-    """A client that looked before goes on refusing what is signed anew, until it is told not to remember (nix 4258)."""
+    """A client that looked before still refuses what is signed again, until it is told not to remember (nix 4258)."""
     (old_secret, _), (new_secret, new) = nix.key("cache-1"), nix.key("cache-2")
     sign(keywright, pair, "--key-file", old_secret)
     with served(pair.directory) as url:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         OpenedSeal as OpenedSeal,
         Problem as Problem,
         RenewableSeal as RenewableSeal,
+        ScannedStore as ScannedStore,
         Seal as Seal,
         SigningStore as SigningStore,
         Store as Store,
@@ -107,7 +108,7 @@ _MODULES = {
     "keywright.plugins.registry": "Registry",
     "keywright.protocols": "BatchSigner BatchStore Capabilities CheckedPlugin CheckedStore CreateResult "
     "EncryptedFormat ExtensibleFormat Format Guard GuardedStore InstalledNames JWKKeyType KeyType LenientFormat "
-    "OpenedSeal Problem RenewableSeal Seal SigningStore Store StoreBackend WritableStore",
+    "OpenedSeal Problem RenewableSeal ScannedStore Seal SigningStore Store StoreBackend WritableStore",
     "keywright.records": "Record RecordInfo Revision State decode_info encode_info format_time parse_time",
     "keywright.ring.codec": "convert",
     "keywright.ring.bound": "BoundKey BoundVerifier Decrypter DecryptionKey Encrypter EncryptionKey Signer Verifier",

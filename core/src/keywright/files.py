@@ -196,9 +196,7 @@ def check_owner(found: os.stat_result, subject: str, what: str) -> None:
             f"{subject}: {what} belongs to another user", hint="run as that user, or change its owner"
         )
     if found.st_mode & WRITABLE_BY_OTHERS:
-        raise AccessDeniedError(
-            f"{subject}: {what} may be changed by other users", hint="take that away with chmod go-w"
-        )
+        raise AccessDeniedError(f"{subject}: {what} may be changed by other users", hint="run `chmod go-w` on it")
 
 
 # Writing.
@@ -467,7 +465,9 @@ def has_locks() -> bool:
     return True
 
 
-def locked(descriptor: int, work: Callable[[], _T], *, patience: float, busy: str, shared: bool = False) -> _T:
+def locked(
+    descriptor: int, work: Callable[[], _T], *, patience: float, busy: str, hint: str, shared: bool = False
+) -> _T:
     """Return what `work` returns; the open file is locked by `flock` meanwhile.
 
     Threads exclude each other too if each opens the file itself. The kernel lets go when the process ends, however it
@@ -479,6 +479,7 @@ def locked(descriptor: int, work: Callable[[], _T], *, patience: float, busy: st
         work: what to do under the lock.
         patience: how many seconds to wait for another process or thread.
         busy: the message if that was not enough.
+        hint: its hint.
         shared: whether others may hold a shared lock at the same time.
 
     Raises:
@@ -497,7 +498,7 @@ def locked(descriptor: int, work: Callable[[], _T], *, patience: float, busy: st
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise StoreUnavailableError(busy) from None
+                    raise StoreUnavailableError(busy, hint=hint) from None
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         return work()

@@ -161,20 +161,20 @@ def check_name(name: str, *, reserved: bool = False) -> str:
     if len(name) > MAXIMUM_NAME_BYTES:
         raise InvalidNameError(f"a key name has at most {MAXIMUM_NAME_BYTES} bytes", hint="choose a shorter one")
     if "@" in name and re.fullmatch(f"[^@]+@{_VERSION}", name):
-        raise InvalidNameError(
-            "a key name belongs here, and not one of its versions", hint="leave out the @ and the number"
-        )
+        raise InvalidNameError("a key name is expected, without a version", hint="leave out the @ and the number")
     for segment in name.split("/"):
         if segment[:1] not in _START or not _INSIDE.issuperset(segment):
             raise InvalidNameError(
-                "a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a "
-                "letter or digit",
+                "key names have only a-z, 0-9, '.', '_' and '-', in segments joined by '/' that start with a letter "
+                "or digit",
                 hint="use something like cache.example.org or prod/jwt",
             )
         if segment.endswith("."):
-            raise InvalidNameError("no segment of a key name ends in '.' (Windows drops it)", hint="leave the dot out")
+            raise InvalidNameError(
+                "a segment of the key name ends in '.', which Windows drops", hint="leave the dot out"
+            )
         if segment.partition(".")[0] in _WINDOWS_DEVICES:
-            raise InvalidNameError("a segment of this key name is a device name on Windows", hint="choose another")
+            raise InvalidNameError("a segment of the key name is a device name on Windows", hint="choose another")
     return name
 
 
@@ -190,10 +190,12 @@ def parse_reference(text: str, *, reserved: bool = False) -> Reference:
     if not at:
         return Reference(check_name(name, reserved=reserved), None)
     if not re.fullmatch(_VERSION, version):
-        raise InvalidNameError("a version is a whole number from 1", hint="write NAME@3, or NAME alone for the primary")
+        raise InvalidNameError(
+            "the version after @ is not a whole number from 1", hint="write NAME@3, or NAME alone for the primary"
+        )
     return Reference(check_name(name, reserved=reserved), int(version))
 
 
 def _check_text(given: object) -> None:
     if not isinstance(given, str):
-        raise InvalidNameError("a key name is text", hint="use something like cache.example.org or prod/jwt")
+        raise InvalidNameError("a key name must be text", hint="use something like cache.example.org or prod/jwt")

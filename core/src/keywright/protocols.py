@@ -35,6 +35,7 @@ __all__ = [
     "OpenedSeal",
     "Problem",
     "RenewableSeal",
+    "ScannedStore",
     "Seal",
     "SigningStore",
     "Store",
@@ -276,6 +277,17 @@ class Problem(NamedTuple):
     def of(cls, subject: str, error: KeywrightError) -> Self:
         """The problem that an error reports; its message without the subject, where it begins with that."""
         return cls(subject, str(error).removeprefix(subject).lstrip(": "), error.hint or "correct it")
+
+
+class ScannedStore(Store, Protocol):
+    """A store that reads the metadata of many names at once. Optional for every store."""
+
+    def scan(self, prefix: str = "") -> Iterator[Sequence[RecordInfo]]:
+        """The versions of each name that starts with `prefix`: in the order of `names`, each as `versions` returns it.
+
+        `list` uses it where it exists, and otherwise asks for the versions of each name.
+        """
+        ...
 
 
 class CheckedStore(Store, Protocol):

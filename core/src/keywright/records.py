@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, NewType, TypeVar
+from typing import TYPE_CHECKING, Any, NewType
 
 from keywright.errors import CorruptedStoreError, InvalidNameError
 from keywright.keys import NO_ATTRIBUTES, Attributes, check_name
@@ -126,11 +126,15 @@ class Record(Value):
 
 
 METADATA_VERSION = 1
+_TYPES = dict.fromkeys(("name", "key_type", "kid", "state", "reason"), str) | {
+    "version": int,
+    "labels": dict,
+    "attributes": dict,
+}
 _MEMBERS = {*RecordInfo.__slots__} - {"revision"} | {"metadata_version", "crc32"}
 _HEAD = len(b'{"crc32":"01234567",')
 _MICROSECOND = timedelta(microseconds=1)
 _RFC_3339 = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
-_T = TypeVar("_T")
 
 
 def format_time(time: datetime) -> str:
@@ -264,7 +268,7 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
             f"{where}: the metadata was written by a newer keywright", hint="upgrade this one to read it"
         )
     try:
-        if members.keys() != _MEMBERS or _typed(written_by, int) != METADATA_VERSION:
+        if members.keys() != _MEMBERS or type(written_by) is not int or written_by != METADATA_VERSION:
             raise ValueError("members")
         info = _info_of(members, revision)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, InvalidNameError):
@@ -283,37 +287,39 @@ def _head(rest: bytes) -> bytes:
     return b'{"crc32":"%08x",' % crc32(rest)
 
 
-def _info_of(members: dict[str, object], revision: str) -> RecordInfo:
-    overlap = members["overlap"]
-    public = members["public"]
-    labels = _typed(members["labels"], dict)
-    attributes = _typed(members["attributes"], dict)
-    version = _typed(members["version"], int)
-    if version < 1:
+def _info_of(members: dict[str, Any], revision: str) -> RecordInfo:
+    for name, kind in _TYPES.items():
+        if type(members[name]) is not kind:
+            raise TypeError(name)
+    if members["version"] < 1:
         raise ValueError("version")
+    format_, public, overlap = members["format"], members["public"], members["overlap"]
+    labels, attributes = members["labels"], members["attributes"]
+    if not all(type(text) is str for text in (*labels.values(), "" if format_ is None else format_)):
+        raise TypeError("texts")
     return RecordInfo(
-        name=check_name(_typed(members["name"], str), reserved=True),
-        version=version,
-        key_type=_typed(members["key_type"], str),
-        format=None if members["format"] is None else _typed(members["format"], str),
-        kid=_typed(members["kid"], str),
-        public=None if public is None else b64decode(_typed(public, str), validate=True),
+        name=check_name(members["name"], reserved=True),
+        version=members["version"],
+        key_type=members["key_type"],
+        format=format_,
+        kid=members["kid"],
+        public=None if public is None else b64decode(public, validate=True),
         attributes=Attributes(attributes) if attributes else NO_ATTRIBUTES,
-        state=State(_typed(members["state"], str)),
+        state=State(members["state"]),
         state_since=_time_of(members["state_since"]),
-        reason=_typed(members["reason"], str),
+        reason=members["reason"],
         created=_time_of(members["created"]),
         activates=_time_of(members["activates"]),
         expires=_time_of(members["expires"]),
-        overlap=None if overlap is None else timedelta(microseconds=_typed(overlap, int)),
-        labels={_typed(name, str): _typed(value, str) for name, value in labels.items()},
+        overlap=None if overlap is None else timedelta(microseconds=_whole(overlap)),
+        labels=labels,
         revision=Revision(revision),
     )
 
 
-def _typed(value: object, kind: type[_T]) -> _T:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError("another type")
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError("overlap")
     return value
 
 
@@ -324,7 +330,9 @@ def _time_text(time: datetime | None) -> str | None:
 def _time_of(value: object) -> datetime | None:
     if value is None:
         return None
-    time = datetime.fromisoformat(_typed(value, str))
+    if type(value) is not str:
+        raise TypeError("time")
+    time = datetime.fromisoformat(value)
     if time.tzinfo is None:
         raise ValueError("no zone")
     return time.astimezone(UTC)

@@ -31,7 +31,7 @@ class Secret:
         if not isinstance(value, bytes | bytearray | memoryview):
             # Text that should have been secret: a traceback with locals would show it.
             del value  # type: ignore[unreachable]  # reached by callers without a type checker
-            raise TypeError("a Secret hides bytes; encode text before")
+            raise TypeError("a Secret hides bytes; encode text first")
         object.__setattr__(self, "_value", bytes(value))
 
     def reveal(self) -> bytes:
@@ -58,10 +58,10 @@ class Secret:
         return "<secret>"
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("a Secret does not change")
+        raise AttributeError("a Secret cannot be changed")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("a Secret does not change")
+        raise AttributeError("a Secret cannot be changed")
 
     def __copy__(self) -> Secret:
         return self
@@ -70,10 +70,14 @@ class Secret:
         return self
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead")
+        raise TypeError(
+            "a Secret cannot be pickled, because pickles end up in caches and queues: pass the key's name instead"
+        )
 
     def __getstate__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: pickles end up in caches and queues; pass the key's name instead")
+        raise TypeError(
+            "a Secret cannot be pickled, because pickles end up in caches and queues: pass the key's name instead"
+        )
 
 
 _LONGEST_NAME: Final = 255

@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, dataclass_transform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from dataclasses import Field
 
 
@@ -30,6 +31,7 @@ class Value:
 
     __slots__: ClassVar[tuple[str, ...]] = ()
     _get: ClassVar[attrgetter[Any]]
+    _setters: ClassVar[tuple[Callable[[Any, object], None], ...]]
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
         __dataclass_params__: ClassVar[Any]
@@ -38,12 +40,12 @@ class Value:
 
     def _set(self, *values: object) -> None:
         """Set all attributes, in the order of `__slots__`."""
-        set_attribute = object.__setattr__
-        for name, value in zip(self.__slots__, values, strict=True):
-            set_attribute(self, name, value)
+        for set_attribute, value in zip(self._setters, values, strict=True):
+            set_attribute(self, value)
 
     def __init_subclass__(cls) -> None:
         cls._get = attrgetter(*cls.__slots__)
+        cls._setters = tuple(getattr(cls, name).__set__ for name in cls.__slots__)
 
     def _values(self) -> tuple[object, ...]:
         values: tuple[object, ...] = self._get(self)

@@ -40,7 +40,7 @@ class ToySigner:
 
     def check_point(self, public: bytes) -> None:
         if ed25519_point_problem(public) in (PointProblem.NOT_ON_CURVE, PointProblem.NOT_CANONICAL):
-            raise InvalidKeyError("the public half of this toy key is not a point of the curve")
+            raise InvalidKeyError("the public half of this toy key is not a point on the curve")
 
     def bits(self, key: Key) -> int:
         self.check_type(key)

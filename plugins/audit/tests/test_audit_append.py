@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from refusals import refuses
 from support.errors import text_of
+from support.problems import lines_of
 
 import keywright_audit
 from keywright import KeyEvent, Options, ReviewRequest
@@ -76,8 +77,8 @@ MISPLACED = (
     "a link or another kind of file is in the place of the audit log or its directory; move it away, or "
     "set another path"
 )
-NOWHERE = "there is no directory to make the audit log's in; make it, or set another path"
-WRITABLE = "may be changed by other users; take that away with chmod go-w"
+NOWHERE = "its parent directory does not exist; create it, or set another path"
+WRITABLE = "may be changed by other users; run `chmod go-w` on it"
 FOREIGN = "belongs to another user; run as that user, or change its owner"
 ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 
@@ -175,7 +176,7 @@ def test_a_log_that_is_moved_away_begins_anew(log: Path, told: Mapping[str, obje
 def test_who_waited_while_the_log_was_moved_away_writes_to_the_new_one(
     log: Path, told: Mapping[str, object], fill: Fill
 ) -> None:
-    """A line never goes into a file that somebody put aside."""
+    """A line never goes into a file that someone put aside."""
     fill(1)
     with log.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -183,7 +184,7 @@ def test_who_waited_while_the_log_was_moved_away_writes_to_the_new_one(
         waiting.start()
         deadline = time.monotonic() + 10
         while not _is_open_twice(log):
-            assert time.monotonic() < deadline, "nobody waits"
+            assert time.monotonic() < deadline, "no one waits"
         log.rename(log.with_name("old"))
     waiting.join()
 
@@ -205,7 +206,7 @@ def test_a_writer_that_holds_the_log_is_not_waited_for_for_ever(log: Path, fill:
             under_lock(str(log), lambda *_: None, patience=0.05)
 
     assert text_of(caught.value) == (
-        f"{log}: another process has been writing to the audit log for too long; end it and try again"
+        f"{log}: another process has been writing to the audit log for too long; end that process, and try again"
     )
 
 
@@ -220,8 +221,8 @@ def test_a_last_line_that_was_changed_is_not_written_after(log: Path, told: Mapp
 
         assert log.read_bytes() == lines[0] + lines[1] + spoiled
         assert text_of(caught.value) == (
-            f"{log}: the last line of the audit log is not as it was written; see `keywright audit verify`, and move "
-            "the file away to begin another"
+            f"{log}: the last line of the audit log was modified; run `keywright audit verify`, and move the "
+            f"file away to begin a new one"
         )
 
 
@@ -336,7 +337,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 REQUEST = ReviewRequest("rotate", "ann", "a", 2, "", "local", "oct", "jwk", 256, False, NOW)
 EVENT = KeyEvent("rotate", "ann", "a", 2, "kid-2", "local", "done", NOW)
 _MORE_THAN_A_PAGE_TAKES = 30
-FULL = "there is no room for the audit log (No space left on device); make room and try again"
+FULL = "the disk of the audit log is full (No space left on device); free disk space and try again"
 
 
 @pytest.fixture
@@ -373,7 +374,7 @@ def test_what_is_required_and_finds_no_room_is_objected_to(disk: Path) -> None:
 
     answers = [listener.keywright_review(REQUEST) for _ in range(_MORE_THAN_A_PAGE_TAKES)]
 
-    assert answers[-1] == (f"what cannot be logged is not done: {log}: {FULL}",)
+    assert lines_of(answers[-1]) == [f"{log}: {FULL}"]
     assert verify(str(log)).faults == verify(str(log)).notes == []
     (disk / "filler").unlink()
     assert listener.keywright_review(REQUEST) == ()
@@ -382,7 +383,7 @@ def test_what_is_required_and_finds_no_room_is_objected_to(disk: Path) -> None:
 
 @pytest.mark.parametrize("room", [True, False], ids=["room for the outcome", "no room"])
 def test_what_is_not_required_goes_on_and_is_told(disk: Path, *, room: bool) -> None:
-    """Nobody objects to an intent that finds no room; afterwards it is told once, whatever the outcome finds."""
+    """No one objects to an intent that finds no room; afterwards it is told once, whatever the outcome finds."""
     log = disk / "audit.jsonl"
     listener = _full_up_to(log, required=False)
     assert listener.keywright_review(REQUEST) == ()
@@ -418,7 +419,7 @@ def _full_up_to(log: Path, *, required: bool) -> Auditor:
 
 @pytest.mark.parametrize("required", [True, False])
 def test_an_outcome_that_finds_no_room_is_raised(disk: Path, required: bool) -> None:
-    """Nothing can be taken back then, so whoever called hears of it; the log stays whole."""
+    """Nothing can be taken back then, so the caller gets an error; the log stays whole."""
     log = disk / "audit.jsonl"
     append(str(log), "intent", {})
     fill_up(disk)
@@ -471,13 +472,13 @@ def test_a_file_that_this_user_may_not_write_is_told(log: Path, told: Mapping[st
     done = subprocess.run(command, capture_output=True, text=True)
 
     assert (done.stdout, done.stderr) == (
-        f"{log}: the audit log cannot be written (Permission denied); run as its owner, or correct the permissions\n",
+        f"{log}: the audit log cannot be written (Permission denied); run as its owner, or change its permissions\n",
         "",
     )
 
 
 def test_a_failed_sync_is_told_and_objected_to(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that may be gone after a power cut is none to rely on."""
+    """A line that may be gone after a power cut cannot be relied on."""
 
     def failing(_descriptor: int) -> None:
         raise OSError(errno.EIO, "x")
@@ -490,7 +491,7 @@ def test_a_failed_sync_is_told_and_objected_to(log: Path, monkeypatch: pytest.Mo
 
     told = "a line was written, but the system did not confirm that it is on the disk (Input/output error)"
     assert text_of(caught.value) == f"{log}: {told}; check the disk"
-    assert objections == (f"what cannot be logged is not done: {log}: {told}; check the disk",)
+    assert lines_of(objections) == [f"{log}: {told}; check the disk"]
 
 
 def test_another_error_of_the_system_is_told(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -508,7 +509,7 @@ def test_another_error_of_the_system_is_told(log: Path, monkeypatch: pytest.Monk
         append(str(log), "intent", {})
 
     assert text_of(caught.value) == (
-        f"{log}: the audit log cannot be written (Input/output error); fix that and try again"
+        f"{log}: the audit log cannot be written (Input/output error); fix the cause and try again"
     )
     assert log.read_bytes() == b""
 

@@ -21,7 +21,7 @@ class TestAuditPlugin(PluginContract):
 
 
 def test_the_settings_are_explained() -> None:
-    """Each has words; nothing is logged, and nothing is required, unless somebody says so."""
+    """Each has words; nothing is logged, and nothing is required, unless someone says so."""
     settings = {setting.name: (setting.type, setting.default) for setting in keywright_audit.SETTINGS}
 
     assert settings == {"path": ("path", None), "required": ("boolean", False)}
@@ -29,13 +29,13 @@ def test_the_settings_are_explained() -> None:
 
 
 def test_without_a_path_nothing_listens() -> None:
-    """A ring whose audit log is not configured asks nobody."""
+    """A ring whose audit log is not configured asks no one."""
     assert keywright_audit.keywright_configure(Options({"path": None, "required": False})) is None
 
 
 def test_what_is_required_needs_a_path() -> None:
     """`required` alone would refuse everything, or nothing."""
-    with refuses(ConfigError, "required is true, and there is no path; set the path of the log"):
+    with refuses(ConfigError, "required is true, but path is not set; set the path of the log"):
         keywright_audit.keywright_configure(Options({"path": None, "required": True}))
 
 
@@ -43,7 +43,7 @@ def test_a_system_without_file_locks_is_refused_by_name(monkeypatch: pytest.Monk
     """Two processes at once would tear the chain there."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
 
-    with refuses(ConfigError, "the audit log needs POSIX file locks, which this system lacks; take path out"):
+    with refuses(ConfigError, "the audit log needs POSIX file locks, which this system lacks; remove path"):
         keywright_audit.keywright_configure(Options({"path": "/x", "required": False}))
 
 

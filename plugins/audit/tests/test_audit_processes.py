@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from refusals import refuses
+from support.problems import lines_of as texts_of
 
 import keywright_audit
 from keywright import KeyEvent, Options, ReviewRequest
@@ -147,11 +148,11 @@ Fill = Callable[[int], list[bytes]]
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 REQUEST = ReviewRequest("rotate", "ann", "a", 2, "", "local", "oct", "jwk", 256, False, NOW)
 EVENT = KeyEvent("rotate", "ann", "a", 2, "kid-2", "local", "done", NOW)
-BUSY = "another process has been writing to the audit log for too long; end it and try again"
+BUSY = "another process has been writing to the audit log for too long; end that process, and try again"
 
 
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """Time that passes only while someone sleeps."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -249,18 +250,18 @@ def test_an_operation_waits_for_the_log_once(log: Path, fill: Fill, clock: Clock
         if required:
             listener.keywright_observe(EVENT._replace(outcome="PolicyError"))
         else:
-            with pytest.raises(StoreUnavailableError, match=BUSY):
+            with pytest.raises(StoreUnavailableError, match=BUSY.partition(";")[0]):
                 listener.keywright_observe(EVENT)
 
-    assert objections == ((f"what cannot be logged is not done: {log}: {BUSY}",) if required else ())
+    assert texts_of(objections) == ([f"{log}: {BUSY}"] if required else [])
     assert 61 <= clock.seconds < 62
 
 
 def test_an_outcome_waits_as_long_as_an_intent(log: Path, fill: Fill, clock: Clock) -> None:
-    """An intent is to have its outcome, whoever holds the log meanwhile."""
+    """An intent is to have its outcome, no matter who holds the log meanwhile."""
     listener = auditor(log, required=True)
     assert listener.keywright_review(REQUEST) == ()
-    with held(log), pytest.raises(StoreUnavailableError, match=BUSY):
+    with held(log), pytest.raises(StoreUnavailableError, match=BUSY.partition(";")[0]):
         listener.keywright_observe(EVENT)
 
     assert 60 <= clock.seconds < 61

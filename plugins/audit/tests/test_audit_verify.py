@@ -33,7 +33,7 @@ def order(place: int) -> str:
 
 
 def forged(lines: list[bytes]) -> bytes:
-    """The third line with another content, and its hash made anew."""
+    """The third line with another content, and its hash made again."""
     members = json.loads(lines[2]) | {"who": "eve"}
     previous = members.pop("previous")
     return write_line("intent", {name: members[name] for name in members if name not in ("kind", "hash")}, previous)[0]
@@ -48,7 +48,7 @@ def forged(lines: list[bytes]) -> bytes:
         pytest.param(
             lambda a: [*a[:5], a[5].replace(b"ann", b"eve")], [(6, "changed", CHANGED)], id="edit of the last"
         ),
-        pytest.param(lambda a: [*a[:2], forged(a), *a[3:]], [(4, "missing", MISSING)], id="edit, its hash made anew"),
+        pytest.param(lambda a: [*a[:2], forged(a), *a[3:]], [(4, "missing", MISSING)], id="edit, its hash made again"),
         pytest.param(lambda a: [*a[:2], *a[3:]], [(3, "missing", MISSING)], id="gap"),
         pytest.param(
             lambda a: a[2:],
@@ -73,7 +73,7 @@ def forged(lines: list[bytes]) -> bytes:
         pytest.param(
             lambda a: [*a[:2], a[2][:40] + b"\n", *a[3:]],
             [(3, "foreign", "is not a line of an audit log"), (4, "missing", MISSING)],
-            id="half a line, of which nobody tells",
+            id="half a line, of which no one tells",
         ),
         pytest.param(lambda a: [*a[:2], a[2][:-1], *a[3:]], [(3, "changed", CHANGED)], id="two in one"),
     ],
@@ -97,7 +97,7 @@ def test_what_was_changed_is_found(
 def test_a_recovery_that_does_not_fit_excuses_nothing(
     log: Path, fill: Fill, kind: Literal["recovered", "intent"], found: bytes
 ) -> None:
-    """A line in the middle cannot be made a cut one with a word that somebody else's crash left."""
+    """A line in the middle cannot be made a cut one with a word that someone else's crash left."""
     lines = fill(2)
     cut = {"cut_bytes": 5, "cut_sha256": sha256(b"hello").hexdigest()}
     recovered, _ = write_line(kind, cut, json.loads(lines[0])["hash"])
@@ -184,7 +184,7 @@ def test_another_file_is_no_log(log: Path, content: bytes) -> None:
     """That is a word of its own, and no fault of a log."""
     log.write_bytes(content)
 
-    with refuses(FormatError, f"{log}: is not an audit log; name another file"):
+    with refuses(FormatError, f"{log}: is not an audit log; pass another file"):
         verify(str(log))
 
 
@@ -196,7 +196,7 @@ def test_an_empty_log_is_one(log: Path) -> None:
 
 
 def test_what_cannot_be_read_is_told(log: Path) -> None:
-    """A file that is not there, a directory, a device, a path that is none."""
+    """A file that is not there, a directory, a device, not a path."""
     messages = []
     for path in (str(log), str(log.parent), "/dev/null", "\0"):
         with pytest.raises(ConfigError) as caught:
@@ -207,7 +207,7 @@ def test_what_cannot_be_read_is_told(log: Path) -> None:
         f"{log}: cannot be read (No such file or directory); check the path",
         f"{log.parent}: cannot be read (Is a directory); check the path",
         "/dev/null: is not a regular file; name the audit log",
-        "the path of the audit log holds a character that no file name can; name another",
+        "the path of the audit log has a character that no file name can have; name another",
     ]
 
 
@@ -313,16 +313,16 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no-anchor": (("verify", "--anchor", "keywright.toml"), 2, f"the last line of the anchor {DIGITS}"),
     "empty-path": (("verify", ""), 2, "the path of the audit log is empty; name a file"),
     "nothing-there": (("verify", "none"), 2, "none: cannot be read (No such file or directory); check the path"),
-    "another-file": (("verify", "keywright.toml"), 65, "keywright.toml: is not an audit log; name another file"),
-    "another-file-shown": (("show", "keywright.toml"), 65, "keywright.toml: is not an audit log; name another file"),
-    "head-of-an-empty-one": (("head", "empty"), 65, "empty: has no line yet; do something with a key first"),
+    "another-file": (("verify", "keywright.toml"), 65, "keywright.toml: is not an audit log; pass another file"),
+    "another-file-shown": (("show", "keywright.toml"), 65, "keywright.toml: is not an audit log; pass another file"),
+    "head-of-an-empty-one": (("head", "empty"), 65, "empty: has no lines yet; generate a key first"),
     "head-of-a-changed-one": (
         *(("head", "changed"), 65),
-        "changed: is not as it was written, so its last hash proves nothing; see `audit verify`",
+        "changed: was modified after it was written, so its last hash proves nothing; run `keywright audit verify`",
     ),
     "empty-setting": (
         *(("show", "--option", "plugin.audit.path", ""), 2),
-        "--option: plugin.audit.path is not written out; name the FILE",
+        "--option: plugin.audit.path is a pointer, which this command does not follow; name the FILE",
     ),
 }
 
@@ -368,7 +368,9 @@ def test_show_prints_lines_for_people(run: Run, log: Path, told: Mapping[str, ob
     assert rows[1] == [*common, "done (kid \\x1b[2J)"]
     assert rows[3][1:] == ["", "recovered", "", "", "3 bytes before this were cut while they were written"]
     assert len(rows) == 5
-    assert done.stderr == f"warning: {log}: line 4 is not a line of an audit log\nhint: see `audit verify`\n"
+    assert done.stderr == (
+        f"warning: {log}: line 4 is not a line of an audit log\nhint: run `keywright audit verify`\n"
+    )
     assert named.stdout == "2026-11-22T12:00:00Z\tann\tgenerate\tother@1\tlocal\t…\n"
     assert json.loads(as_json.stdout) == json.loads(log.read_bytes().splitlines()[2])
 

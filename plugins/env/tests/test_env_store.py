@@ -72,7 +72,9 @@ def test_a_name_in_the_table_has_no_default_variable(monkeypatch: pytest.MonkeyP
 
     with opened(TABLE) as store:
         assert store.versions("b/c") == ()
-        with refuses(KeyNotFoundError, "no environment variable holds b/c@1; name one in the setting `variables`"):
+        with refuses(
+            KeyNotFoundError, ("no environment variable is configured for b/c@1; add one to the setting `variables`")
+        ):
             store.get("b/c", 1)
 
 
@@ -209,19 +211,19 @@ def test_what_no_variable_can_hold_is_not_found(
         store.get(name, version)
 
     assert text_of(caught.value) == (
-        f"no environment variable holds {name}@{version}; name one in the setting `variables`"
+        f"no environment variable is configured for {name}@{version}; add one to the setting `variables`"
     )
     with opened({"a": "TEST_KEY"}) as store:
         assert [info for info in store.versions(name) if info.version == version] == []
 
 
-OPENED = "points to a file that cannot be opened: {}; correct the path"
-NO_FILE = "points to what is not a regular file; point it to the key's file"
+OPENED = "points to a file that cannot be opened: {}; check the path"
+NO_FILE = "does not point to a regular file; point it to the key's file"
 WRITABLE = (
-    "points to a file that other users may write; run `chmod go-w` on it, and see that the key in it is still yours"
+    "points to a file that other users may write; run `chmod go-w` on it, and check that the key in it is still yours"
 )
 EMPTY = "points to an empty file; write the key into it, or unset the variable"
-LARGE = "points to a file of over 1 MiB, which no key has; point it to the key's"
+LARGE = "points to a file of over 1 MiB, larger than any key; point it to the key's"
 
 
 def made(path: Path, mode: int) -> None:
@@ -280,7 +282,7 @@ def test_a_file_whose_reading_fails_is_unavailable(monkeypatch: pytest.MonkeyPat
         store.get("a", 1)
 
     assert text_of(caught.value) == (
-        "TEST_KEY_FILE points to a file that cannot be read: Input/output error; correct the path, or check the disk"
+        "TEST_KEY_FILE points to a file that cannot be read: Input/output error; check the path and the disk"
     )
 
 
@@ -309,7 +311,7 @@ def test_a_file_that_this_user_may_not_read_is_refused(monkeypatch: pytest.Monke
 
     assert os.read(reading, 1000).decode() == (
         "AccessDeniedError: TEST_KEY_FILE points to a file that this user may not read; make it readable for this "
-        "user alone"
+        "user only"
     )
 
 
@@ -332,7 +334,7 @@ def test_a_variable_that_is_set_but_empty_is_an_error(
 def test_a_variable_and_its_file_are_not_chosen_between(
     monkeypatch: pytest.MonkeyPatch, opened: Opener, call: str
 ) -> None:
-    """Both set: nobody knows which is meant."""
+    """Both set: no one knows which is meant."""
     monkeypatch.setenv("TEST_KEY", "x")
     monkeypatch.setenv("TEST_KEY_FILE", "/nowhere")
 
@@ -345,7 +347,7 @@ def test_a_variable_and_its_file_are_not_chosen_between(
 
 
 GRAMMAR = (
-    "a key name is made of segments of a-z, 0-9, '.', '_' and '-', joined by '/', each starting with a letter or "
+    "key names have only a-z, 0-9, '.', '_' and '-', in segments joined by '/' that start with a letter or "
     "digit; use something like cache.example.org or prod/jwt"
 )
 
@@ -356,11 +358,13 @@ GRAMMAR = (
         pytest.param({"a": "X", "Upper": "Y"}, f"variables: the name in entry 2 is not valid: {GRAMMAR}", id="no name"),
         pytest.param(
             {"a@0": "X"},
-            "variables: the name in entry 1 is not valid: a version is a whole number from 1; write NAME@3, or "
-            "NAME alone for the primary",
+            "variables: the name in entry 1 is not valid: the version after @ is not a whole number from 1; "
+            "write NAME@3, or NAME alone for the primary",
             id="no version",
         ),
-        pytest.param({"a": "X", "a@1": "Y"}, "variables: a and a@1 are the same version; leave one out", id="twice"),
+        pytest.param(
+            {"a": "X", "a@1": "Y"}, "variables: a and a@1 are the same version; remove one of them", id="twice"
+        ),
         *(
             pytest.param(
                 {"a@2": variable},

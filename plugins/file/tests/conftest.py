@@ -31,7 +31,7 @@ def quick_root() -> Iterator[Path]:
 
 @pytest.fixture
 def reopen(root: Path) -> Callable[[], AbstractContextManager[FileStore]]:
-    """Opens the store anew."""
+    """Opens the store again."""
     return lambda: FileBackend().open(Options({"path": str(root), "timeout": TIMEOUT}))
 
 

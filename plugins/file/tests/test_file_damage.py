@@ -22,7 +22,7 @@ from keywright_file.store import FileStore
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
 RESTORE = "; restore it from a backup"
-AWAY = "; move it away"
+AWAY = "; move it out of the store"
 HIDDEN = "its name is not shown, for it may be a secret"
 METADATA = "the metadata is damaged" + RESTORE
 
@@ -52,7 +52,7 @@ DAMAGES = [
     pytest.param(lambda p: (p / "key").unlink(), "the key file is missing" + RESTORE, id="no-key"),
     pytest.param(
         lambda p: (p / "key~").write_bytes(b"x"),
-        "a file (`a/@1/key~`) that keywright did not write stands beside the key" + AWAY,
+        "unexpected file (`a/@1/key~`) beside the key" + AWAY,
         id="unknown-file",
     ),
     pytest.param(
@@ -61,14 +61,14 @@ DAMAGES = [
     *(
         pytest.param(
             lambda p, part=part: swap_for_link(p / part) if part else swap_for_link(p),
-            "a link or another kind of file is in the place of a file of the store" + RESTORE,
+            "a link or a special file is in the place of a file of the store" + RESTORE,
             id=f"link-{part or 'directory'}",
         )
         for part in ("", "meta.json")
     ),
     pytest.param(
         lambda p: swap_for_fifo(p / "key"),
-        "a link or another kind of file is in the place of a file of the store" + RESTORE,
+        "a link or a special file is in the place of a file of the store" + RESTORE,
         id="fifo",
     ),
 ]
@@ -109,10 +109,10 @@ def test_a_names_directory_is_named(store: FileStore, make: Make, root: Path) ->
         store.versions("a")
 
     assert text_of(writable.value) == (
-        f"a in {root}: the directory may be changed by other users; take that away with chmod go-w"
+        f"a in {root}: the directory may be changed by other users; run `chmod go-w` on it"
     )
     assert text_of(misplaced.value) == (
-        f"a in {root}: a link or another kind of file is in the place of a file of the store{RESTORE}"
+        f"a in {root}: a link or a special file is in the place of a file of the store{RESTORE}"
     )
 
 
@@ -145,7 +145,7 @@ def test_lock_that_is_no_file(reopen: Reopen, make: Make, root: Path, kind: int)
             with pytest.raises(CorruptedStoreError) as found:
                 call()
             assert text_of(found.value).endswith(
-                f": a link or another kind of file is in the place of a file of the store{RESTORE}"
+                f": a link or a special file is in the place of a file of the store{RESTORE}"
             )
 
 
@@ -166,20 +166,22 @@ def test_lost_key_is_told_from_public_only(reopen: Reopen, make: Make, root: Pat
 
 
 STRAYS = [
-    pytest.param("a/@x", True, "a in {root}: a directory (`a/@x`) among the versions has no version's name", id="x"),
-    pytest.param("a/@01", True, "a in {root}: a directory (`a/@01`) among the versions has no version's name", id="01"),
-    pytest.param("a/@", True, "a in {root}: a directory (`a/@`) among the versions has no version's name", id="at"),
-    pytest.param("a/notes", False, "a in {root}: a file or link (`a/notes`) stands among the names", id="file-in-name"),
-    pytest.param("README", False, "{root}: a file or link (`README`) stands among the names", id="file-at-root"),
-    pytest.param("@1", False, "{root}: a file or link (`@1`) stands among the names", id="file-at-root-as-version"),
-    pytest.param("@1", True, "{root}: a version (`@1`) stands where only names belong", id="version-at-root"),
-    pytest.param("Upper", True, "{root}: a directory (`Upper`) among the names has no name's name", id="capital"),
-    pytest.param("a/Up", True, "{root}: a directory (`a/Up`) among the names has no name's name", id="capital-below"),
-    pytest.param("é" * 40, False, f"{{root}}: a file or link (`{'é' * 40}`) stands among the names", id="40"),
-    pytest.param("é" * 41, False, f"{{root}}: a file or link ({HIDDEN}) stands among the names", id="41"),
-    pytest.param("a\n", False, f"{{root}}: a file or link ({HIDDEN}) stands among the names", id="line-feed"),
+    pytest.param("a/@x", True, "a in {root}: unexpected directory (`a/@x`): it is not a valid version", id="x"),
+    pytest.param("a/@01", True, "a in {root}: unexpected directory (`a/@01`): it is not a valid version", id="01"),
+    pytest.param("a/@", True, "a in {root}: unexpected directory (`a/@`): it is not a valid version", id="at"),
     pytest.param(
-        "a/x-" + "aB3" * 7, False, f"a in {{root}}: a file or link ({HIDDEN}) stands among the names", id="key"
+        "a/notes", False, "a in {root}: unexpected file or link (`a/notes`) among the names", id="file-in-name"
+    ),
+    pytest.param("README", False, "{root}: unexpected file or link (`README`) among the names", id="file-at-root"),
+    pytest.param("@1", False, "{root}: unexpected file or link (`@1`) among the names", id="file-at-root-as-version"),
+    pytest.param("@1", True, "{root}: unexpected version (`@1`) among the names", id="version-at-root"),
+    pytest.param("Upper", True, "{root}: unexpected directory (`Upper`): it is not a valid name", id="capital"),
+    pytest.param("a/Up", True, "{root}: unexpected directory (`a/Up`): it is not a valid name", id="capital-below"),
+    pytest.param("é" * 40, False, f"{{root}}: unexpected file or link (`{'é' * 40}`) among the names", id="40"),
+    pytest.param("é" * 41, False, f"{{root}}: unexpected file or link ({HIDDEN}) among the names", id="41"),
+    pytest.param("a\n", False, f"{{root}}: unexpected file or link ({HIDDEN}) among the names", id="line-feed"),
+    pytest.param(
+        "a/x-" + "aB3" * 7, False, f"a in {{root}}: unexpected file or link ({HIDDEN}) among the names", id="key"
     ),
 ]
 
@@ -188,7 +190,7 @@ STRAYS = [
 def test_strays_among_the_names(
     store: FileStore, make: Make, root: Path, stray: str, directory: bool, message: str
 ) -> None:
-    """What is neither a version nor a name is reported, for it may be a key that somebody moved."""
+    """What is neither a version nor a name is reported, for it may be a key that someone moved."""
     store.create(make())
     (root / stray).mkdir() if directory else (root / stray).write_bytes(b"x")
 
@@ -208,7 +210,7 @@ def test_a_file_in_a_versions_place(store: FileStore, make: Make, root: Path) ->
         store.versions("a")
 
     assert text_of(found.value) == (
-        f"a in {root}: a file or link (`a/@2`) stands where a version belongs; restore that version from a "
+        f"a in {root}: unexpected file or link (`a/@2`) in the place of a version; restore that version from a "
         "backup, or move the file away if there never was one"
     )
 
@@ -220,7 +222,7 @@ def test_root_that_is_a_file(reopen: Reopen, make: Make, root: Path) -> None:
     with pytest.raises(CorruptedStoreError) as found, reopen():
         pass
 
-    assert text_of(found.value) == f"{root}: is not a directory; set `path` to one, or to where one can be made"
+    assert text_of(found.value) == f"{root}: is not a directory; set `path` to a directory"
     assert root.read_bytes() == b"precious"
 
 
@@ -233,9 +235,7 @@ def test_root_that_is_a_link(reopen: Reopen, make: Make, root: Path) -> None:
     with reopen() as store:
         store.create(make())
 
-    assert text_of(found.value) == (
-        f"{root}: is a link to nothing; mount or make what it leads to, or set another `path`"
-    )
+    assert text_of(found.value) == (f"{root}: is a broken link; mount or create its target, or set another `path`")
     assert (root.with_name("real") / "a/@1/key").exists()
 
 
@@ -293,8 +293,11 @@ def test_a_root_that_is_swapped_is_checked_again(store: FileStore, make: Make, r
         store.get("a", 1)
 
 
-CHANGED = "may be changed by other users; take that away with chmod go-w"
-SEEN = "the key file may be read or changed by others; take that away with chmod 0600, and count the key as seen"
+CHANGED = "may be changed by other users; run `chmod go-w` on it"
+SEEN = (
+    "other users may read or change the key file; run `chmod 0600` on it, and replace the key if others may have "
+    "read it"
+)
 OPEN_TO_OTHERS = [
     pytest.param("", 0o770, f"the directory {CHANGED}", id="root-g"),
     pytest.param("", 0o707, f"the directory {CHANGED}", id="root-o"),
@@ -384,8 +387,7 @@ def test_names_of_checksums(store: FileStore, make: Make, root: Path, name: str,
             with pytest.raises(CorruptedStoreError) as found:
                 call()
             assert text_of(found.value) == (
-                f"a@1 in {root}: a file (`a/@1/{name}`) that keywright did not write stands beside the key; move "
-                "it away"
+                f"a@1 in {root}: unexpected file (`a/@1/{name}`) beside the key; move it out of the store"
             )
 
 
@@ -408,7 +410,7 @@ CHECKSUMS = [
 
 @pytest.mark.parametrize(("left", "message"), CHECKSUMS)
 def test_checksums_beside_a_key(reopen: Reopen, make: Make, root: Path, left: list[str], message: str | None) -> None:
-    """One that fits is enough, for an interrupted update leaves two; none that fits is damage, and so is none."""
+    """One that fits is enough, as after an interrupted update; without one it is damage."""
     place = root / "a/@1"
     with reopen() as store:
         info = store.create(make())
@@ -555,7 +557,7 @@ def test_what_is_left_of_a_key(store: FileStore, make: Make, root: Path, state: 
 
 
 def test_what_is_left_of_a_key_and_others_may_read(store: FileStore, make: Make, root: Path) -> None:
-    """The key file of a destroyed version is not a payload, but whoever could read it has seen the key."""
+    """The key file of a destroyed version is not a payload, but anyone who could read it has seen the key."""
     info = store.create(make())
     store.destroy(make(payload=None, state=State.DESTROYED).info, info.revision)
     path = root / "a/@1/key"
@@ -564,10 +566,10 @@ def test_what_is_left_of_a_key_and_others_may_read(store: FileStore, make: Make,
 
     assert lines_of(store.check()) == [
         (
-            f"a@1 in {root}: the key file may be read or changed by others; take that away with chmod 0600, and "
-            "count the key as seen"
+            f"a@1 in {root}: other users may read or change the key file; run `chmod 0600` on it, and replace the "
+            f"key if others may have read it"
         ),
-        (f"a@1 in {root}: the file `key` of a version that has no secret still exists; remove that file"),
+        f"a@1 in {root}: the file `key` of a version that has no secret still exists; remove that file",
     ]
 
 
@@ -595,7 +597,7 @@ def test_check_looks_at_checksums_as_at_other_files(store: FileStore, make: Make
 
     assert exposed == [f"a@1 in {root}: the file `crc32-…` may be read by other users; run `chmod 0600` on it"]
     assert lines_of(store.check()) == [
-        f"a@1 in {root}: a link or another kind of file is in the place of a file of the store{RESTORE}"
+        f"a@1 in {root}: a link or a special file is in the place of a file of the store{RESTORE}"
     ]
 
 
@@ -617,11 +619,11 @@ def elsewhere(root: Path) -> Path:
     [
         pytest.param(
             "a/@2",
-            "(`a/@2`) stands where a version belongs; restore that version from a backup, or move the file away if "
+            "(`a/@2`) in the place of a version; restore that version from a backup, or move the file away if "
             "there never was one",
             id="version",
         ),
-        pytest.param("b", "(`b`) stands among the names; move it away", id="name"),
+        pytest.param("b", "(`b`) among the names; move it out of the store", id="name"),
     ],
 )
 def test_a_link_to_a_directory_among_the_names(
@@ -635,7 +637,7 @@ def test_a_link_to_a_directory_among_the_names(
     with pytest.raises(CorruptedStoreError) as found:
         list(store.names())
 
-    assert text_of(found.value) == f"{subject}: a file or link {fault}"
+    assert text_of(found.value) == f"{subject}: unexpected file or link {fault}"
     assert lines_of(store.check()) == [text_of(found.value)]
 
 
@@ -644,7 +646,7 @@ def test_a_link_takes_a_versions_place(store: FileStore, make: Make, root: Path)
     store.create(make())
     (root / "a/@2").symlink_to(NOWHERE)
 
-    with refuses(KeyExistsError, "a@2: is in the store already; nothing was written; take the next version"):
+    with refuses(KeyExistsError, "a@2: already exists; nothing was written; use the next version"):
         store.create(make(version=2))
 
     assert os.readlink(root / "a/@2") == NOWHERE

@@ -34,7 +34,7 @@ Make = Callable[..., Record]
 Fork = Callable[[Callable[[], None]], int]
 
 DENIED = "access is denied (Permission denied)"
-OWNER = "run as the store's owner, or correct the permissions"
+OWNER = "run as the store's owner, or change its permissions"
 HELD = "and the store is as it was; check the disk"
 UNKNOWN = "check the disk, then read the record again before you rely on it"
 MESSAGES = [
@@ -46,15 +46,15 @@ MESSAGES = [
     ),
     (
         *(WRITING, errno.ENOSPC, StoreUnavailableError),
-        "the disk is full (No space left on device), nothing was written; free some space and try again",
+        "the disk is full (No space left on device), nothing was written; free disk space and try again",
     ),
     (
         *(WRITING, errno.EIO, StoreUnavailableError),
-        "Input/output error, nothing was written; fix that and try again",
+        "Input/output error, nothing was written; fix the cause and try again",
     ),
     (
         *(READING, errno.EMFILE, StoreUnavailableError),
-        "Too many open files; fix that and try again",
+        "Too many open files; fix the cause and try again",
     ),
     (
         *(CONFIRMING, errno.EIO, DurabilityError),
@@ -81,7 +81,7 @@ def needs_root() -> None:
 
 @pytest.fixture
 def mounted(root: Path) -> Iterator[Callable[[str], None]]:
-    """Mounts a tmpfs with the given options at the root, or mounts it anew."""
+    """Mounts a tmpfs with the given options at the root, or mounts it again."""
     needs_root()
     root.mkdir(mode=0o700)
 
@@ -106,7 +106,7 @@ def test_no_room(mounted: Callable[[str], None], reopen: Reopen, make: Make, roo
 
         assert text_of(full.value) == (
             f"b@1 in {root}: the disk is full (No space left on device), nothing was written; "
-            "free some space and try again"
+            "free disk space and try again"
         )
         assert os.listdir(root / ".keywright/tmp") == []
         assert list(store.names()) == ["a"]

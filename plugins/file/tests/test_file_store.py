@@ -180,8 +180,8 @@ def test_what_is_too_long(store: FileStore, make: Make, root: Path) -> None:
         with pytest.raises(UnsupportedOperationError) as refused:
             write()
         assert text_of(refused.value).partition(": ")[2] == (
-            "the payload or its metadata are longer than 16777216 bytes, which the file store does not take; use a "
-            "shorter one"
+            "the payload or its metadata is longer than 16777216 bytes, the most that the file store keeps; "
+            "use a shorter one"
         )
     assert files_below(root) == before
 
@@ -295,7 +295,7 @@ def test_what_the_system_puts_beside_a_key_is_passed_over(store: FileStore, make
     assert sorted(os.listdir(root / "a/@1")) == [".DS_Store", "meta.json"]
     assert stray.read_bytes() == b"x"
     assert lines_of(store.check()) == [
-        f"a@1 in {root}: a file (`a/@1/.DS_Store`) that keywright did not write stands beside the key; move it away"
+        f"a@1 in {root}: unexpected file (`a/@1/.DS_Store`) beside the key; move it out of the store"
     ]
 
 
@@ -309,7 +309,7 @@ def test_what_the_system_puts_beside_a_key_is_not_removed(store: FileStore, make
         store.remove("a", revisions)
 
     assert text_of(refused.value) == (
-        f"a@2 in {root}: a file (`a/@2/.DS_Store`) that keywright did not write stands beside the key; move it away"
+        f"a@2 in {root}: unexpected file (`a/@2/.DS_Store`) beside the key; move it out of the store"
     )
     assert [info.revision for info in store.versions("a")] == revisions
     assert stray.read_bytes() == b"x"
@@ -352,7 +352,7 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
         refusals: list[tuple[type[KeywrightError], str, Callable[[], object]]] = [
             (
                 KeyExistsError,
-                "a@1: is in the store already; nothing was written; take the next version",
+                "a@1: already exists; nothing was written; use the next version",
                 lambda: store.create(make(payload=b"second")),
             ),
             (UnsupportedOperationError, f"b@1: {destroyed}", lambda: store.create(make("b", state=State.DESTROYED))),
@@ -461,7 +461,7 @@ def cleared(root: Path) -> None:
 @pytest.mark.parametrize("take_away", [shutil.rmtree, emptied, cleared], ids=["deleted", "unmounted", "cleared"])
 @pytest.mark.parametrize("begin", ["read", "written"])
 def test_gone(reopen: Reopen, make: Make, root: Path, take_away: Callable[[Path], None], begin: str) -> None:
-    """Whether it was read or written before, every use says so; nothing is made; and opening anew begins anew."""
+    """Whether it was read or written before, every use says so; nothing is made; and opening again begins again."""
     if begin == "read":
         FileStore(str(root), TIMEOUT).create(make())
     with reopen() as store:
@@ -482,7 +482,7 @@ def test_gone(reopen: Reopen, make: Make, root: Path, take_away: Callable[[Path]
             with pytest.raises(CorruptedStoreError) as said:
                 use()
             assert text_of(said.value) == (
-                f"{root} is gone since it was opened; restore it from a backup, or open the store again"
+                f"{root} was removed after it was opened; restore it from a backup, or open the store again"
             )
         assert list(root.parent.rglob("*")) == left
     with reopen() as store:

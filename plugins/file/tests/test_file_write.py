@@ -141,7 +141,7 @@ def test_update_left_by_another(
     payload: bytes | None,
     left: str,
 ) -> None:
-    """What may never have come to the medium is written anew, not only synced again, before anything is removed."""
+    """What may never have come to the medium is written again, not only synced again, before anything is removed."""
     with reopen() as store:
         store.create(make(payload=payload, state=state))
     leave(root / "a/@1" / left, b"")
@@ -158,7 +158,7 @@ def test_update_left_by_another(
 
 
 def test_removal_left_by_another(reopen: Reopen, make: Make, root: Path, watch: Callable[[], list[str]]) -> None:
-    """The mark of a removed name is made anew before a version goes, and goes after the last of them."""
+    """The mark of a removed name is made again before a version goes, and goes after the last of them."""
     with reopen() as store:
         store.create(make(payload=None, state=State.DESTROYED))
     leave(root / "a/@removed", b"")
@@ -230,7 +230,7 @@ def secrets_below(root: Path) -> set[bytes]:
 
 
 def files_of(record: Record) -> set[str]:
-    """The files that a version has while nobody writes."""
+    """The files that a version has while no one writes."""
     if record.payload is not None:
         return {"key", "meta.json", f"crc32-{crc32(record.payload.reveal()):08x}"}
     return {"meta.json"} if record.info.state is State.DESTROYED else {"meta.json", "public-only"}
@@ -359,14 +359,14 @@ def files_below(root: Path) -> frozenset[str]:
     return frozenset(str(path.relative_to(root)) for path in root.rglob("*"))
 
 
-MENDED = [
+COMPLETED = [
     pytest.param(OLD, replace_payload, 4, id="payload"),
     pytest.param(OLD, destroy, 4, id="destroy"),
     pytest.param(OLD, remove, 4, id="remove"),
 ]
 
 
-@pytest.mark.parametrize(("payload", "write", "least"), MENDED)
+@pytest.mark.parametrize(("payload", "write", "least"), COMPLETED)
 def test_death_while_it_is_mended(
     reopen: Reopen, make: Make, root: Path, in_child: Fork, payload: bytes | None, write: Write, least: int
 ) -> None:
@@ -539,8 +539,8 @@ def test_a_key_that_is_taken_away(store: FileStore, make: Make, root: Path, chan
         change(make)(store)
 
     assert text_of(told.value) == (
-        f"a@1 in {root}: the change is made, but a key file that it took away has another name (a hard link), "
-        f"under which the key can still be read; look for it with `find -inum {inode}` and remove it"
+        f"a@1 in {root}: the change was made, but the old key can still be read under another name (a hard link); "
+        f"look for it with `find -inum {inode}` and remove it"
     )
     assert store.get("a", 1).payload == left
     assert lines_of(store.check()) == []
@@ -557,8 +557,8 @@ def test_a_name_that_is_removed(store: FileStore, make: Make, root: Path) -> Non
         store.remove("a", [info.revision for info in store.versions("a")])
 
     assert text_of(told.value) == (
-        f"a in {root}: the change is made, but a key file that it took away has another name (a hard link), under "
-        f"which the key can still be read; look for it with `find -inum {inodes[0]} -o -inum {inodes[1]}` and "
+        f"a in {root}: the change was made, but the old key can still be read under another name (a hard link); "
+        f"look for it with `find -inum {inodes[0]} -o -inum {inodes[1]}` and "
         "remove it"
     )
     assert len(revisions) == 3

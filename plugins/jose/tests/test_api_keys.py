@@ -49,7 +49,7 @@ from keywright_jose.jwk.usage import is_key_id
 
 DAY = timedelta(days=1)
 START = datetime(2030, 1, 1, tzinfo=UTC)
-REFUSED = "the API key is not one that is good here; refuse it"
+REFUSED = "the API key is not valid; reject the request"
 
 
 @pytest.fixture(params=["memory", "file", "sqlite"])
@@ -73,7 +73,7 @@ def test_made_and_checked(stored: KeyRing, clock: Clock) -> None:
     assert list(list_api_keys(stored)) == [found]
     clock.now += DAY
     assert refused(verify_api_key, stored, made.api_key) == (
-        ExpiredTokenError, "the API key has expired; get a new one",
+        ExpiredTokenError, "the API key has expired; create a new one with `keywright jose api-key create`",
     )  # fmt: skip
     assert [one.status for one in list_api_keys(stored)] == ["expired"]
 
@@ -118,7 +118,7 @@ def test_no_telling_why(ring: KeyRing, clock: Clock) -> None:
 
 
 def test_the_secret_of_another(ring: KeyRing) -> None:
-    """A key_id with the secret of another key_id is refused, its checksum mended."""
+    """A key_id with the secret of another key_id is refused, its checksum fixed."""
     from keywright_jose.api_keys import _checksum
 
     one, other = create_api_key(ring), create_api_key(ring)
@@ -180,7 +180,7 @@ def test_it_is_good_for_nothing_else(ring: KeyRing) -> None:
     made = create_api_key(ring)
     name = f"api-keys/{made.key_id}"
     jwk = json.loads(ring.export(name, secret=True).reveal())
-    another_alg = f"{name}@1 is for another algorithm than signatures by its own alg; use another key"
+    another_alg = f"{name}@1 is not for signatures (its alg); use another key"
 
     assert refused(ring.sign, name, b"data") == (PolicyError, another_alg)
     assert refused(ring.signer, name, algorithm="HS256") == (PolicyError, another_alg)
@@ -222,8 +222,8 @@ def test_which_are_listed(ring: KeyRing) -> None:
     assert [one.key_id for one in found] == [made[3].key_id]
 
 
-NO_ID = "a key_id is 16 characters of a-z and 2-7; `api-key list` tells which there are"
-UNKNOWN = "this store has no API key of this key_id; `api-key list` tells which there are"
+NO_ID = "not a valid key_id: it has 16 characters of a-z and 2-7; list them with `keywright jose api-key list`"
+UNKNOWN = "the store has no API key with this key_id; list them with `keywright jose api-key list`"
 
 
 @pytest.mark.parametrize(
@@ -318,15 +318,14 @@ def test_a_refusal_of_the_store_shows_no_secret(clock: Clock, monkeypatch: pytes
 
 @pytest.mark.parametrize("kid", [None, "k-{version}"])
 def test_an_api_key_is_not_rotated(stored: KeyRing, kid: str | None) -> None:
-    """Nobody would get the next one; the key that was handed out goes on being good."""
+    """No one would get the next one; the key that was handed out goes on being good."""
     made = create_api_key(stored)
 
     assert refused(stored.rotate, f"api-keys/{made.key_id}", kid=kid) == (
         UnsupportedKeyError,
         (
-            "an API key is not rotated, because its holder would not get the next one; make another with `keywright "
-            "jose api-key "
-            "create`, and revoke this one"
+            "API keys cannot be rotated, because the owner would not receive the new one; create another with "
+            "`keywright jose api-key create`, and revoke this one"
         ),
     )
     assert [one.info.version for one in stored.show(f"api-keys/{made.key_id}").versions] == [1]
@@ -334,7 +333,7 @@ def test_an_api_key_is_not_rotated(stored: KeyRing, kid: str | None) -> None:
 
 
 def test_what_only_lies_among_api_keys_is_none(stored: KeyRing) -> None:
-    """A key that somebody put below `api-keys/` by another name, or whose kid is not a key_id, is not listed or "
+    """A key that someone put below `api-keys/` by another name, or whose kid is not a key_id, is not listed or "
     "found."""
     document = b'{"alg":"keywright-api-key","k":"%s","key_ops":["verify"],"kid":"%s","kty":"oct"}'
     octets = b"A" * 43
@@ -361,7 +360,7 @@ def test_api_keys_cannot_be_foretold() -> None:
 
 
 def test_another_store_need_not_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name was drawn, so nobody has it; a store that is out of reach keeps no API key from being made."""
+    """The name was drawn, so no one has it; a store that is out of reach keeps no API key from being made."""
     monkeypatch.delenv("KEYS_DIR", raising=False)
     stores = {"here": {"backend": "memory"}, "prod": {"backend": "file", "path": {"env": "KEYS_DIR"}}}
     with keywright.open({"default_store": "here", "stores": stores}) as ring:
@@ -373,8 +372,8 @@ KEY_ID = "mfrggzdfmztwq2lk"
 SECRET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
 # The checksum by another program: `printf '%s' kwk_…abcdefg | gzip -c | tail -c8 | od -An -N4 -tu4`, then base 62.
 API_KEY = f"kwk_{KEY_ID}_{SECRET}2GdLBY"
-SHAPE = "an API key is kwk_, 16 characters, _ and 49 more; copy it whole, and nothing else"
-CHECKSUM = "the checksum of the API key does not fit, so a character is wrong; copy it again"
+SHAPE = "the API key is incomplete, or has extra characters; copy the whole key: kwk_, 16 characters, _ and 49 more"
+CHECKSUM = "the API key has a wrong character: its checksum does not match; copy it again"
 
 
 def test_the_shape() -> None:
@@ -451,7 +450,8 @@ def test_key_ids() -> None:
 
 
 TIMES = (
-    "--expires takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at most 36500d"
+    "--expires is not a time, or a duration of at most 36500d; pass a time such as 2027-01-31T12:00:00Z, a "
+    "date, or a duration from now such as 90d"
 )
 
 
@@ -506,8 +506,8 @@ def test_expires(ring: KeyRing, run: Run, expires: str, end: datetime) -> None:
     assert [one.expires for one in list_api_keys(ring)] == [end]
 
 
-OVER = "expires must be after the activation and after now, or the key would never sign"
-NO_PAIR = "--label takes NAME=VALUE; write it so"
+OVER = "expires must be after the activation and after now, or the key would never sign; pass a later time"
+NO_PAIR = "--label is not NAME=VALUE; such as team=web"
 
 
 @pytest.mark.parametrize(
@@ -521,7 +521,9 @@ NO_PAIR = "--label takes NAME=VALUE; write it so"
         pytest.param(["--expires", "2029-01-01"], OVER, id="over"),
         pytest.param(["--label", "user_id"], NO_PAIR, id="no ="),
         pytest.param(["--label", "=7"], NO_PAIR, id="no name"),
-        pytest.param(["--label", "a=1", "--label", "a=2"], "--label names one thing twice; leave one out", id="twice"),
+        pytest.param(
+            ["--label", "a=1", "--label", "a=2"], "--label gives one name twice; remove one of them", id="twice"
+        ),
     ],
 )
 def test_wrong_arguments_of_create(ring: KeyRing, run: Run, arguments: list[str], message: str) -> None:
@@ -547,7 +549,7 @@ def test_verify(ring: KeyRing, run: Run, end: bytes) -> None:
 def test_verify_of_nothing(run: Run, given: bytes) -> None:
     assert refused(run, "verify", given=given) == (
         ConfigError,
-        "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt",
+        "standard input is empty; pass the API key there: keywright jose api-key verify < api-key.txt",
     )
 
 
@@ -621,6 +623,6 @@ def test_revoke_asks(ring: KeyRing, run: Run, monkeypatch: pytest.MonkeyPatch) -
         assert json.loads(run("revoke", made.key_id, as_json=True)[1])["status"] == "active"
     assert questions == [f"Revoke the API key {made.key_id}, user_id=7 permanently?"] * 2
     assert refused(run, "revoke", made.key_id) == (
-        ConfigError, "there is no terminal to ask on; pass --yes if you are sure",
+        ConfigError, "not a terminal; pass --yes to confirm",
     )  # fmt: skip
     assert verify_api_key(ring, made.api_key).status == "active"

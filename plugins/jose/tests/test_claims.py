@@ -23,15 +23,15 @@ KEY = create_secret_key(256)
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 T = 1_798_761_600  # the same, in seconds
 
-EXPIRED = "the token has expired; get a new one"
+EXPIRED = "the token has expired; get a new token from its issuer"
 EARLY = "the token is not valid yet; wait, or compare the clocks"
 FUTURE = "the token was issued in the future; compare the clocks"
-LACKS = "the token lacks {}, which is expected of it; refuse it"
-DIFFERS = "{} of the token is not what is expected; it was made for something else"
-NO_TIME = "the claim {} of the token is not a time in seconds (RFC 7519 §2); have it reissued"
-DRIFT = "time_drift is a whole number of seconds from 0 to 600; correct the clock instead"
-TTL = "the ttl of a token is a whole number of seconds from 1 to 315360000; choose another"
-CLOCK = "a clock gives the time as a datetime with a time zone, such as datetime.now(UTC)"
+LACKS = "the token does not have {}, which is required; reject the token"
+DIFFERS = "{} of the token does not have the required value; reject the token: it was issued for something else"
+NO_TIME = "the claim {} of the token is not a time in seconds (RFC 7519 §2); get a new token from its issuer"
+DRIFT = "time_drift must be a whole number of seconds from 0 to 600; correct the clock instead"
+TTL = "the ttl of a token must be a whole number of seconds from 1 to 315360000; such as 900"
+CLOCK = "the clock must return a datetime with a time zone, such as datetime.now(UTC)"
 
 
 def decode(claims: dict[str, object], **more: Any) -> dict[str, object]:
@@ -93,16 +93,17 @@ def test_tokens_that_are_not_good_now(
     ],
 )
 def test_times_that_are_none(name: str, value: object) -> None:
-    """A time is a number of seconds that every reader understands alike; nobody reads another, nor makes one."""
+    """A time is a number of seconds that every reader understands alike; no one reads another, nor makes one."""
     token, wrap = signer(KEY, "HS256").sign({name: value}), {"key_algorithm": "A256KW", "content_algorithm": "A256GCM"}
-    nobody = (
-        f"the claim {name} is not a time in seconds (RFC 7519 §2), so no receiver would accept the token; correct it"
+    no_reader = (
+        f"the claim {name} is not a time in seconds (RFC 7519 §2), so no receiver would accept the token; "
+        f"pass the seconds since 1970, in UTC"
     )
 
     of_decode = refused(jws_decode, token, KEY, signature_algorithm="HS256")
     assert of_decode == (MalformedTokenError, NO_TIME.format(name))
-    assert refused(jws_encode, {name: value}, KEY, signature_algorithm="HS256") == (FormatError, nobody)
-    assert refused(jwe_encode, {name: value}, KEY, **wrap) == (FormatError, nobody)
+    assert refused(jws_encode, {name: value}, KEY, signature_algorithm="HS256") == (FormatError, no_reader)
+    assert refused(jwe_encode, {name: value}, KEY, **wrap) == (FormatError, no_reader)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_times_to_live_that_are_none(ttl: Any) -> None:
 def test_a_ttl_beside_times_is_refused(name: str) -> None:
     assert refused(jws_encode, {name: 1}, KEY, signature_algorithm="HS256", ttl=60) == (
         ConfigError,
-        "the claims say iat, nbf or exp, which the ttl would set; leave out one or the other",
+        "the claims have iat, nbf or exp, which ttl would set; leave out the claim, or ttl",
     )
 
 
@@ -146,7 +147,7 @@ def test_a_ttl_changes_no_claims_of_the_callers() -> None:
 def test_claims_that_are_none(claims: Any, ttl: int | None) -> None:
     assert refused(jws_encode, claims, KEY, signature_algorithm="HS256", ttl=ttl) == (
         FormatError,
-        "the claims of a token are a mapping; bytes are for the sign of a token signer",
+        "the claims of a token must be a mapping; bytes are for the sign of a token signer",
     )
 
 
@@ -235,7 +236,7 @@ def test_a_claim_of_an_odd_name_is_not_named(name: str) -> None:
 def test_expectations_that_are_none(expected: object) -> None:
     assert refused(decode, {"iss": "a"}, check_claims=expected) == (
         ConfigError,
-        "check_claims is a mapping of claims to what they must be; correct it",
+        'check_claims must be a mapping of claim names to required values; such as {"aud": "api"}',
     )
 
 
@@ -271,5 +272,5 @@ def test_an_audience_that_is_nobody_is_an_audience(audience: object, expected: A
     """A token that has an `aud`, however empty, is refused by who does not say which one it is (RFC 7519 §4.1.3)."""
     assert refused(decode, {"sub": "a", "aud": audience}, check_claims=expected) == (
         InvalidClaimError,
-        'the token has an "aud" claim; pass the aud that is expected',
+        'the token has an "aud" claim; pass the expected one: --claim aud=NAME, or check_claims={"aud": NAME}',
     )

@@ -22,33 +22,40 @@ HEADER = {"alg": "dir", "enc": "A256GCM"}
 DIRECT: dict[str, Any] = {"key_algorithm": "dir", "content_algorithm": "A256GCM"}
 CBC_DIRECT: dict[str, Any] = {"key_algorithm": "dir", "content_algorithm": "A128CBC-HS256"}
 
-SEGMENTS = "an encrypted token (JWE) is 5 segments parted by dots; copy it whole, without what stands around it"
-BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
-NO_ENC = "the header of the token has no enc that is a text; get a new token"
-MEANS_NOTHING = "the header of the token has {}, which means nothing under its alg; have it issued without"
+SEGMENTS = (
+    "not an encrypted token (JWE): expected 5 segments separated by dots; pass the whole token, without quotes "
+    "or spaces"
+)
+BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the whole token"
+NO_ENC = "the header of the token has no enc, or not as text; get a new token from its issuer"
+MEANS_NOTHING = "the header of the token has {}, which its alg does not use; ask the issuer for a token without it"
 IV_LENGTH = (
-    "the initialization vector of the token has not the 12 bytes of A256GCM (RFC 7518 §5.3); copy the token whole"
+    "the initialization vector of the token does not have the 12 bytes of A256GCM (RFC 7518 §5.3); copy the whole token"
 )
-TAG_LENGTH = "the authentication tag of the token has not the 16 bytes of A256GCM (RFC 7518 §5.3); copy the token whole"
-CBC_LENGTH = "the {} of the token has not the 16 bytes of A128CBC-HS256 (RFC 7518 §5.2.3); copy the token whole"
+TAG_LENGTH = (
+    "the authentication tag of the token does not have the 16 bytes of A256GCM (RFC 7518 §5.3); copy the whole token"
+)
+CBC_LENGTH = "the {} of the token does not have the 16 bytes of A128CBC-HS256 (RFC 7518 §5.2.3); copy the whole token"
 BLOCKS = (
-    "the ciphertext of the token is not whole blocks of 16 bytes, as A128CBC-HS256 makes them; copy the token whole"
+    "the ciphertext of the token is not in whole blocks of 16 bytes, as A128CBC-HS256 requires; copy the whole token"
 )
-KEY_LENGTH = "the encrypted key of the token has not the {} bytes that its algorithms ask for; copy the token whole"
+KEY_LENGTH = "the encrypted key of the token does not have the {} bytes that its algorithms need; copy the whole token"
 HEADER_OCTETS = (
-    "the member {} of the token's header is not canonical base64url of {} bytes (RFC 7518 §4.7.1); get a new token"
+    "the member {} of the token's header is not canonical base64url of {} bytes (RFC 7518 §4.7.1); get a new "
+    "token from its issuer"
 )
 PARTIES = (
-    "apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1); get a new token"
+    "apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1); get a "
+    "new token from its issuer"
 )
 EPK = (
-    "the epk of the token's header is not a public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 §4.6.1.1); "
-    "get a new token"
+    "the epk of the token's header is not a public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 "
+    "§4.6.1.1); get a new token from its issuer"
 )
-EPK_OFF_CURVE = "the epk of the token's header is not on its curve; refuse the token"
-EPK_OTHER_CURVE = "the token was encrypted for a key on another curve than this one; refuse it"
-OTHER_ALGORITHMS = "the token was encrypted with other algorithms than those that are allowed; refuse it"
-CANNOT = "the token cannot be decrypted with this key; it was changed, or encrypted for another: refuse it"
+EPK_OFF_CURVE = "the epk of the token's header is not on its curve; reject the token"
+EPK_OTHER_CURVE = "the token was encrypted for a key on another curve than this one; reject the token"
+OTHER_ALGORITHMS = "the token was encrypted with algorithms that are not allowed; reject the token"
+CANNOT = "the token cannot be decrypted with this key; it was modified, or encrypted for another key: reject it"
 
 
 def sealed(header: object, *, key: str = "", octets: bytes = KEY, iv: bytes = IV, plaintext: bytes = b"{}") -> str:

@@ -27,31 +27,33 @@ KEY = {"kty": "oct", "alg": "HS256", "k": K}
 HEADER = b'{"alg":"HS256"}'
 PAYLOAD = b'{"sub":"a"}'
 
-TEXT = "a token is ASCII text of at most 262144 bytes; pass the token itself"
-SEGMENTS = "a signed token (JWS) is 3 segments parted by dots; copy it whole, without what stands around it"
-BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the token whole"
-JSON = (
-    "the {} of the token is not one JSON object in UTF-8 with each member once and nothing around it; get a new token"
+TEXT = "not a token: it is not ASCII text, or has more than 262144 bytes; pass the token itself"
+SEGMENTS = (
+    "not a signed token (JWS): expected 3 segments separated by dots; pass the whole token, without quotes or spaces"
 )
-LEVELS = "the {} of the token has more than 32 levels; get a new token"
-SURROGATE = "the {} of the token holds an unpaired surrogate; get a new token"
-UNSIGNED = "the token is not signed at all (alg none); have it issued with a signature"
-NO_TEXT = "the member {} of the token's header is not text; get a new token"
+BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the whole token"
+JSON = (
+    "the {} of the token is not one JSON object in UTF-8 with each member once and nothing around it; get a "
+    "new token from its issuer"
+)
+LEVELS = "the {} of the token has more than 32 levels; get a new token from its issuer"
+SURROGATE = "the {} of the token has an unpaired surrogate; get a new token from its issuer"
+UNSIGNED = "the token is not signed (alg none); ask the issuer for a signed token"
+NO_TEXT = "the member {} of the token's header must be text; get a new token from its issuer"
 CRIT = (
-    "the header of the token asks for crit: extensions that must be understood, and none is understood here; have it "
-    "issued without"
+    "the token uses crit, which is not supported: extensions that the receiver must understand; ask the "
+    "issuer for a token without it"
 )
 B64 = (
-    "the header of the token asks for b64: an unencoded payload (RFC 7797), which is not read here; have it issued "
-    "without"
+    "the token uses b64, which is not supported: an unencoded payload (RFC 7797); ask the issuer for a token without it"
 )
 ZIP = (
-    "the header of the token asks for zip: compression, which is not undone here, for its size tells of what was "
-    "encrypted; have it issued without"
+    "the token uses zip, which is not supported: compression, whose size can reveal what was encrypted; ask "
+    "the issuer for a token without it"
 )
-BROKEN = "the signature of the token is not valid; it was changed, or made with another key: refuse it"
-OTHER_ALGORITHM = "the token was signed with an algorithm that its key is not for; refuse it"
-OTHER_KEY = "the token was signed with a key that is not among these (kid); refuse it"
+BROKEN = "the signature of the token is not valid; it was modified, or signed with another key: reject it"
+OTHER_ALGORITHM = "the token was signed with an algorithm that its key does not allow; reject the token"
+OTHER_KEY = "none of the keys has the kid of the token; reject the token"
 
 
 def seal(first: str, second: str, algorithm: str = "sha256") -> str:
@@ -106,7 +108,7 @@ def test_another_number_of_segments_is_refused(token: str) -> None:
     assert refused(verify, token, KEY) == (MalformedTokenError, SEGMENTS)
 
 
-IN_LINES = "the token holds a line break or a blank; paste it as one line"
+IN_LINES = "the token has a line break or a space in it; paste it as one line"
 SPELLINGS = [
     pytest.param(lambda part: part + "=", id="one ="),
     pytest.param(lambda part: "=" + part, id="= before"),
@@ -189,7 +191,7 @@ def test_32_levels_and_pairs_of_surrogates_are_taken() -> None:
         pytest.param(b'{"alg":"HS256","crit":["b64"],"b64":false}', CRIT, id="crit b64"),
         pytest.param(b'{"alg":"HS256","b64":true}', B64, id="b64 true"),
         pytest.param(b'{"alg":"HS256","zip":"DEF"}', ZIP, id="zip"),
-        pytest.param(b"{}", "the header of the token has no alg; get a new token", id="no alg"),
+        pytest.param(b"{}", "the header of the token has no alg; get a new token from its issuer", id="no alg"),
         *(
             pytest.param(b'{"%s":%s,"a":1%s}' % (name, value, b"" if name == b"alg" else b',"alg":"HS256"'),
                          NO_TEXT.format(name.decode()), id=f"{name.decode()} {value.decode()}")
@@ -238,7 +240,7 @@ def test_a_key_with_a_kid_refuses_a_token_with_another(kid: bytes, message: str)
 
 
 def test_padding_is_taken_where_the_caller_says_so() -> None:
-    """`allow_padding` takes right padding in each segment, and nothing else; without it there is none."""
+    """`allow_padding` takes right padding in each segment, and nothing else; without it no padding is accepted."""
     first, second = SPARE_FIRST + "==", SECOND + "="
     signed = seal(first, second) + "="
 
@@ -352,7 +354,7 @@ def token_of(algorithm: str, sign: Sign) -> str:
 def check(algorithm: str, sign: Sign) -> None:
     assert refused(verify, token_of(algorithm, sign), key_of(algorithm), algorithms=[algorithm]) == (
         InvalidSignatureError,
-        "the signature of the token is not valid; it was changed, or made with another key: refuse it",
+        "the signature of the token is not valid; it was modified, or signed with another key: reject it",
     )
 
 
@@ -403,7 +405,7 @@ def test_ecdsa_numbers_out_of_range_do_not_hold(algorithm: str) -> None:
         check(algorithm, always(r.to_bytes(size) + s.to_bytes(size)))
 
     def beyond(message: bytes) -> bytes:
-        # The same numbers, to whoever reduces them: r + n where that fits.
+        # The same numbers, to anyone who reduces them: r + n where that fits.
         r = int.from_bytes(signature(algorithm, message)[:size]) + order
         return (r & (1 << 8 * size) - 1).to_bytes(size) + signature(algorithm, message)[size:]
 
@@ -421,7 +423,7 @@ def test_pss_has_a_salt_as_long_as_the_hash(bits: str) -> None:
 
 
 def test_rsa_numbers_beyond_the_modulus_do_not_hold() -> None:
-    """A signature is less than the modulus (RFC 8017 §8.2.2); adding that changes nothing to whoever reduces it."""
+    """A signature is less than the modulus (RFC 8017 §8.2.2); adding that changes nothing to anyone who reduces it."""
 
     def beyond(message: bytes) -> bytes:
         return ((int.from_bytes(signature("RS256", message)) + MODULUS) % 2**2048).to_bytes(256)

@@ -59,7 +59,7 @@ def test_what_it_does_not_export_it_does_not_have() -> None:
 
 @pytest.mark.parametrize("arguments", ["create-secret-key --bits 256", "create-curve-key --curve P-256"])
 def test_making_a_key_needs_no_configuration(tmp_path: Path, arguments: str) -> None:
-    """A configuration that says nonsense about stores keeps nobody from making a JWK."""
+    """A configuration that says nonsense about stores keeps no one from making a JWK."""
     (tmp_path / "keywright.toml").write_text("[stores.main]\nbackend = 1\n")
 
     done = subprocess.run(

@@ -50,8 +50,8 @@ WRAP: dict[str, Any] = {"key_algorithm": "A256KW", "content_algorithm": "A256GCM
 AGREE: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A128GCM"}
 RSA = create_rsa_key(2048)
 MEMBERS = {"agree": ["epk"], "agree and wrap": ["epk"], "gcm": ["iv", "tag"]}
-ANOTHER = "the token was encrypted for a key that is not among these (kid); refuse it"
-CANNOT = "the token cannot be decrypted with this key; it was changed, or encrypted for another: refuse it"
+ANOTHER = "none of the keys has the kid of the token; reject the token"
+CANNOT = "the token cannot be decrypted with this key; it was modified, or encrypted for another key: reject it"
 
 
 def keys_for(algorithm: str, encryption: str) -> Iterator[Jwk]:
@@ -171,7 +171,7 @@ def test_a_set_of_several_wants_a_token_that_names_one() -> None:
 
     assert refused(jwe_decrypt, token, {"keys": keys}, **WRAP) == (
         InvalidSignatureError,
-        "the token does not say which key of the set it was encrypted for (kid); have it issued with one",
+        "the token has no kid, and the set has several keys; pass the one key, or ask the issuer to set kid",
     )
     odd = [{**keys[1], "use": "sig"}, {**create_secret_key(512), "kid": "c"}, {"kty": "new", "kid": "d"}]
     assert jwe_decrypt(token, {"keys": [keys[0], *odd]}, **WRAP).kid == "a"
@@ -211,7 +211,7 @@ def test_claims_are_checked() -> None:
     later = datetime(2027, 1, 1, 0, 1, 30, tzinfo=UTC)
     assert refused(jwe_decode, token, jwk, **WRAP, check_claims={"aud": "b"}, clock=lambda: later) == (
         ExpiredTokenError,
-        "the token has expired; get a new one",
+        "the token has expired; get a new token from its issuer",
     )
     assert jwe_decode(token, jwk, **WRAP, check_claims={"aud": "b"}, clock=lambda: later, time_drift=31)
 
@@ -248,27 +248,26 @@ OKP = create_curve_key("X25519")
 NIX = b"cache.example.org-1:" + b"A" * 43 + b"="  # 64 bytes, a Nix public key
 P256_X = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"  # RFC 7517 A.2
 
-RSA1_5 = "RSA1_5 is not done here, for its padding lets others decrypt by asking (RFC 8725 §3.2); use RSA-OAEP-256"
+RSA1_5 = "RSA1_5 is not supported: it is open to padding oracles (RFC 8725 §3.2); use RSA-OAEP-256"
 PBES2 = (
-    "PBES2 is not done here: it makes keys of passwords, and the token says with how much work; use A256KW with a "
+    "PBES2 is not supported: it derives keys from passwords, at a cost that the sender chooses; use A256KW with a "
     "random key"
 )
-UNKNOWN_KEY = f"key_algorithm must be one of {AES}, RSA-OAEP, RSA-OAEP-256, {ECDH}; choose one of them"
-UNKNOWN_CONTENT = f"content_algorithm must be one of {CONTENT_NAMES}; choose one of them"
-NO_KEY = "a key for encryption is a JWK (a dict), or an encrypter or decrypter of a ring; pass one"
-OTHER_ALG = "this key is for another algorithm by its own alg; use another key"
-NOT_ENC = "this key is not for encryption by its own use; use another key"
-MAY_NOT = "this key may not {} by its own key_ops; use another key"
+UNKNOWN_KEY = f"key_algorithm is not supported; use one of {AES}, RSA-OAEP, RSA-OAEP-256, {ECDH}"
+UNKNOWN_CONTENT = f"content_algorithm is not supported; use one of {CONTENT_NAMES}"
+NO_KEY = "the key must be a JWK (a dict), or an encrypter or decrypter of a ring; such as ring.encrypter(NAME)"
+OTHER_ALG = "the key is restricted to another algorithm (its alg); use a key for this one"
+NOT_ENC = "the key is not for encryption (its use); use a key that allows it"
+MAY_NOT = "the key does not allow {} (its key_ops); use a key that allows it"
 PUBLIC_OCTETS = (
-    "the octets of this oct key are a public key or certificate, which anybody may know; encrypt for that key under an "
-    "algorithm of its own kind"
+    "the secret of this oct key is a public key or certificate; encrypt for that key under an algorithm of its own kind"
 )
-LOW_ORDER = (
-    "the point of the X25519 key is of low order, so that anybody could decrypt; get the key again from its publisher"
-)
+LOW_ORDER = "the X25519 key is a point of low order, so anyone could decrypt; get the key again from its publisher"
 PUBLIC = "this is a public key, and the secret half is needed; load the secret key for this"
-NO_OCTETS = "this oct key has no octets here, and they are needed; load the secret key for this"
-NONE_DECRYPTS = "this JWK Set has no key that decrypts with these algorithms; use the right set"
+NO_OCTETS = "this oct key has no secret, which is needed here; load the secret key for this"
+NONE_DECRYPTS = (
+    "this JWK Set has no key that decrypts with these algorithms; pass the set that has the recipient's secret keys"
+)
 MIXED = "the JWK Set mixes symmetric keys with others, and one of them is misplaced; part them"
 
 
@@ -278,7 +277,7 @@ def cannot(type: str, algorithm: str, able: str = "") -> str:
 
 
 def size(algorithm: str, bits: int, section: str) -> str:
-    return f"{algorithm} needs a key of exactly {bits} bits (RFC 7518 §{section}); make one of that size"
+    return f"{algorithm} needs a key of exactly {bits} bits (RFC 7518 §{section}); use a key of that size"
 
 
 @pytest.mark.parametrize(
@@ -401,9 +400,9 @@ def test_what_a_ring_gives_for_something_else(ring: KeyRing, kind: str) -> None:
         )
 
 
-CANNOT_SAY = "headers cannot have {}, which the algorithm sets, or which is not supported; leave it out"
-NO_TEXT = "the {} of a header is a text that is not empty; correct it"
-OTHER_KID = "headers say another kid than the key's own, so no receiver would decrypt the token; leave it out"
+CANNOT_SAY = "headers cannot have {}: the algorithm sets it, or it is not supported; leave it out"
+NO_TEXT = "the header member {} must be text that is not empty; pass text, or leave it out"
+OTHER_KID = "the kid in headers is not the key's own, so no receiver would decrypt the token; leave it out"
 
 
 @pytest.mark.parametrize(
@@ -428,7 +427,10 @@ def test_parties_that_are_no_base64url_are_refused(algorithm: str, value: object
 
     assert refused(jwe_encrypt, b"", EC, **names, headers={"apu": value}) == (
         FormatError,
-        "apu and apv of a header are canonical base64url without padding (RFC 7518 §4.6.1); correct them",
+        (
+            "apu or apv in headers is not canonical base64url without padding (RFC 7518 §4.6.1); encode it with "
+            "base64url, without padding"
+        ),
     )
 
 
@@ -436,7 +438,7 @@ def test_parties_that_are_no_base64url_are_refused(algorithm: str, value: object
 def test_a_plaintext_is_bytes(plaintext: Any) -> None:
     assert refused(jwe_encrypt, plaintext, OCT, **WRAP) == (
         FormatError,
-        "the plaintext of a token is bytes; encode text before",
+        "the plaintext of a token must be bytes; encode text first",
     )
 
 
@@ -448,7 +450,7 @@ def test_the_longest_plaintext_fits() -> None:
     for length in (196_504, 262_144, 262_145, 50_000_000):
         assert refused(jwe_encrypt, bytes(length), OCT, **WRAP) == (
             FormatError,
-            "a token has at most 262144 bytes, and this one would have more; encrypt less",
+            "the token would have more than 262144 bytes; encrypt less",
         )
 
 
@@ -456,7 +458,7 @@ def test_claims_are_a_mapping_of_json() -> None:
     claims: Any = b"{}"
     assert refused(jwe_encode, claims, OCT, **WRAP) == (
         FormatError,
-        "the claims of a token are a mapping; bytes are for jwe_encrypt",
+        "the claims of a token must be a mapping; bytes are for jwe_encrypt",
     )
     assert refused(jwe_encode, {"a": float("nan")}, OCT, **WRAP)[0] is FormatError
 
@@ -515,7 +517,7 @@ def test_tokens_of_before_a_rotation_decrypt(ring: KeyRing) -> None:
 
 
 def test_of_a_version_that_may_not_any_more(ring: KeyRing, clock: Clock) -> None:
-    """Once its overlap is over it decrypts nothing, and neither does one that is put away."""
+    """Once its overlap is over it decrypts nothing, and neither does one that is disabled."""
     to, of = ring.encrypter("box"), ring.decrypter("box", refresh=None)
     first = jwe_encrypt(b"first", to, **AGREE)
     ring.rotate("box", overlap=timedelta(hours=1))
@@ -557,7 +559,7 @@ def test_symmetric_keys(ring: KeyRing, observer: Observer) -> None:
 
 
 def _without_kid(ring: KeyRing, reference: str) -> str:
-    """A token as somebody else makes it, who knows the public half and no kid."""
+    """A token as someone else makes it, who knows the public half and no kid."""
     jwk = json.loads(ring.export(reference, format="jwk"))
     return jwe_encrypt(b"any", {one: jwk[one] for one in ("kty", "crv", "x", "y") if one in jwk}, **AGREE)
 
@@ -598,7 +600,7 @@ def test_a_size_or_a_use_keeps_a_version_out(ring: KeyRing) -> None:
     ring.disable("wrapping@1")
     assert refused(jwe_decrypt, token, ring.decrypter("wrapping"), **WRAP) == (
         PolicyError,
-        "this key is not for encryption by its own use; use another key",
+        "the key is not for encryption (its use); use a key that allows it",
     )
 
 

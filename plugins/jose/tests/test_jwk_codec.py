@@ -38,11 +38,14 @@ from keywright_jose import thumbprint
 
 THUMBPRINTS = vectors("jwk.json")["thumbprints"]
 _AGAIN = "export the key again from the program that made it"
-_NOT_JSON = "a JWK is one JSON object in UTF-8 and nothing after it; this is not JSON; pass the whole file, and only it"
+_NOT_JSON = (
+    "a JWK is one JSON object in UTF-8 and nothing after it; this is not JSON; it must be one JSON object in "
+    "UTF-8, without duplicate members"
+)
 _NO_OBJECT = "a JWK is one JSON object, with a member kty; this is JSON of another kind; pass the key itself"
 _TWICE = f"a JWK names each member once (RFC 7517 §4); remove the duplicate, or {_AGAIN}"
 _DEEP = "a JWK has at most 32 levels of objects and arrays here; remove the member that has more"
-_LARGE = "a JWK has at most 65536 bytes here; pass one key, without attachments"
+_LARGE = "the JWK has more than 65536 bytes; pass one key, without attachments"
 _BOM = "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1); save it as UTF-8 without one"
 _FINITE = "a JWK holds finite numbers only, no NaN or Infinity; remove that member"
 _SURROGATE = "a JWK holds Unicode text only, no unpaired surrogate (RFC 8259 §8.2); correct that member"
@@ -139,7 +142,7 @@ def test_other_data_is_not_sniffed(data: bytes) -> None:
     [
         pytest.param(b"\xef\xbb\xbf" + _OCT, _BOM, id="byte order mark"),
         pytest.param(_OCT + _OCT, _NOT_JSON, id="two objects"),
-        pytest.param(b"\x0b" + _OCT, _NOT_JSON, id="whitespace that is none in JSON"),
+        pytest.param(b"\x0b" + _OCT, _NOT_JSON, id="whitespace outside JSON's"),
         pytest.param(b"[%s]" % _OCT, _NO_OBJECT, id="array"),
         pytest.param(b"{%s,%s}" % (_K, _K), _TWICE, id="k twice"),
         pytest.param(_INSIDE % (b"[" * 32 + b"]" * 32), _DEEP, id="33 levels"),
@@ -179,16 +182,16 @@ _foreign = (
 ).format
 _zero = f"the JWK member {{}} must not start with a zero octet (RFC 7518 §2, Base64urlUInt); {_AGAIN}".format
 _partial = (
-    "the JWK member {} is missing: a private RSA key carries all of d, p, q, dp, dq and qi here (RFC 7518 §6.3.2); "
+    "the JWK member {} is missing: a private RSA key needs all of d, p, q, dp, dq and qi here (RFC 7518 §6.3.2); "
     f"{_AGAIN}"
 ).format
 _large = "the JWK member {} has more than 8192 bits, the largest RSA key here; use a smaller key".format
 _NO_PUBLIC = f"the JWK members n and e are not an RSA public key: e is odd, from 3, and less than n; {_AGAIN}"
 _NOT_TOGETHER = f"the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2); {_AGAIN}"
-_NO_KTY = "a JWK of this kty cannot be carried; kty is oct, EC, OKP or RSA here"
-_NO_EC = "a JWK of this crv cannot be carried; with kty EC, crv is one of P-256, P-384, P-521 here"
-_NO_OKP = "a JWK of this crv cannot be carried; with kty OKP, crv is one of Ed25519, X25519 here"
-_OTH = "an RSA key with more than two primes (oth) cannot be carried; make a new key"
+_NO_KTY = "the kty of the JWK is not supported; use a key with kty oct, EC, OKP or RSA"
+_NO_EC = "the crv of the JWK is not supported; with kty EC, use one of P-256, P-384, P-521"
+_NO_OKP = "the crv of the JWK is not supported; with kty OKP, use one of Ed25519, X25519"
+_OTH = "RSA keys with more than two primes (oth) are not supported; create a new key"
 _CANARY = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAxMjM"
 _GONE = object()
 _33_OCTETS = "Q" * 44
@@ -263,16 +266,16 @@ _TYPE = (
     "the format jwk carries keys of the types oct, ec-p256, ec-p384, ec-p521, ed25519, x25519, rsa; use another format "
     "for this one"
 )
-_NO_OCTETS = "this oct key has no octets, so there is nothing to encode; load the secret half"
+_NO_OCTETS = "this oct key has no secret to encode; load the secret half"
 _NO_SECRET = "this {} key has no secret half; encode its public half instead"
-_NO_PUBLIC_HALF = "this {} key has no public half, which a JWK must carry; have its key type complete it"
-_LAYOUT = "the public half of this ec-p256 key is not laid out as its type says; load the key again"
+_NO_PUBLIC_HALF = "this {} key has no public half, which a JWK needs; import the key again, from its secret half"
+_LAYOUT = "the public half of this ec-p256 key is not encoded as its type requires; load the key again"
 _NO_PKCS8 = "the secret half of this rsa key is not PKCS#8 of an RSA key; load the key again"
 _NO_SPKI = "the public half of this rsa key is not a SubjectPublicKeyInfo of an RSA key; load the key again"
 _NO_NUMBER = "a JWK cannot carry a number of more than 4300 digits; remove that attribute"
 _NO_NAME = "the members of a JWK have text for names; remove the attribute that is named otherwise"
 _JSON = "a JWK holds JSON values only; remove the attribute that is something else"
-_ATTRIBUTES_LARGE = "a JWK has at most 65536 bytes here; remove large attributes"
+_ATTRIBUTES_LARGE = "the JWK has more than 65536 bytes; remove large attributes"
 _OCT_PUBLIC = "an oct key has no public half to encode: its verifiers need the secret; use an asymmetric key type"
 _NESTED: object = json.loads("[" * 32 + "]" * 32)
 
@@ -308,7 +311,7 @@ def _key(attributes: dict[str, object]) -> Key:
         pytest.param(Key("ed25519", secret=_SECRET), _NO_PUBLIC_HALF.format("ed25519"), id="no public half"),
         pytest.param(
             Key("ec-p384", secret=_SECRET, public=b"\x04" + bytes(96)),
-            "the secret half of this ec-p384 key has not 48 bytes; load the key again",
+            "the secret half of this ec-p384 key does not have 48 bytes; load the key again",
             id="secret short",
         ),
         pytest.param(Key("ec-p256", secret=_SECRET, public=b"\x04" + bytes(63)), _LAYOUT, id="public short"),

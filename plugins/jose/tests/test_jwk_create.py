@@ -19,9 +19,9 @@ from keywright_jose import create_curve_key, create_rsa_key, create_secret_key, 
 from keywright_jose.cli import add_commands
 
 _AGAIN = "export the key again from the program that made it"
-_BITS = "the bits of {} must be a whole number that is a multiple of 8 from {} to 8192; choose another size"
-_CURVE = "the curve of a key must be one of P-256, P-384, P-521, Ed25519, X25519; choose one of them"
-_FORMAT = "the format of a new key must be object or base64; choose one of them"
+_BITS = "the bits of {} must be a multiple of 8 from {} to 8192; such as 256"
+_CURVE = "the curve of the key is not supported; use one of P-256, P-384, P-521, Ed25519, X25519"
+_FORMAT = 'the format of a new key must be object or base64; pass "object" or "base64"'
 _CURVES = {"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32, "X25519": 32}
 
 
@@ -144,7 +144,7 @@ def test_thumbprint_wants_a_mapping() -> None:
     jwk: Any = [("kty", "oct")]
     assert refused(thumbprint, jwk) == (
         MalformedKeyError,
-        "a JWK is a mapping of member names to values; pass the dict of one key",
+        "a JWK must be a mapping of member names to values; pass the dict of one key",
     )
 
 
@@ -154,10 +154,7 @@ def test_thumbprint_of_a_symmetric_key_is_refused() -> None:
 
     assert (type(error), text_of(error)) == (
         UnsupportedOperationError,
-        (
-            "an oct key has no thumbprint here: it would be a hash of the secret, for anybody to test guesses with; "
-            "give the key a random kid"
-        ),
+        "oct keys have no thumbprint: it would be a hash of the secret, to test guesses with; set a random kid",
     )
     assert_nothing_shows(error, json.dumps(published("oct")).encode())
 

@@ -69,7 +69,7 @@ def test_our_own_types_are_not_shown_to_it() -> None:
 
 def test_two_that_claim_one_jwk() -> None:
     """Neither gets it, and the error names both."""
-    with pytest.raises(UnsupportedKeyError, match="'x-one' and 'x-two' both take this JWK for theirs"):
+    with pytest.raises(UnsupportedKeyError, match="'x-one' and 'x-two' both claim this JWK"):
         jwk(Described(), Described("x-two")).decode(Secret(TEXT), default_kid="")
 
 
@@ -78,7 +78,9 @@ def test_two_that_claim_one_jwk() -> None:
     [
         pytest.param({"kid": "b"}, "has a member such as kid or use", id="kid"),
         pytest.param({"p1": 1}, "has a member that is not text", id="not text"),
-        pytest.param({"kty": "OKP", "crv": "Ed25519"}, "as those of a type of the format jwk itself", id="ours"),
+        pytest.param(
+            {"kty": "OKP", "crv": "Ed25519"}, "like those of a type that the format jwk has already", id="ours"
+        ),
     ],
 )
 def test_one_that_describes_its_members_wrongly(more: dict[str, Any], says: str) -> None:

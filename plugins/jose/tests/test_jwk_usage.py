@@ -18,9 +18,9 @@ _USE_OPS = "the JWK members use and key_ops contradict each other (RFC 7517 §4.
 _ALG_OPS = "the JWK members alg and key_ops contradict each other (RFC 7517 §4.3); correct one or leave it out"
 
 
-_unfit = "the JWK member {} does not fit a key of the type {}; correct it or leave it out".format
-_text = "the JWK member {} must be text that is not empty; correct it or leave it out".format
-_array = "the JWK member {} must be an array of texts; correct it or leave it out".format
+_unfit = "the JWK member {} does not fit a key of the type {}; change that member, or remove it".format
+_text = "the JWK member {} must be text that is not empty; change that member, or remove it".format
+_array = "the JWK member {} must be an array of texts; change that member, or remove it".format
 _FAULTS = [
     ("oct", {"use": 1}, _text("use")),
     ("oct", {"use": ""}, _text("use")),

@@ -87,7 +87,10 @@ def test_the_published_ed25519_token_comes_out() -> None:
 
 
 KEY = {**create_secret_key(256), "alg": "HS256"}
-NO_JSON = "the {} of a token must be a mapping of texts to JSON values, in Unicode, of at most 32 levels; correct it"
+NO_JSON = (
+    "the {} of a token must be a JSON object (a mapping with text keys) of at most 32 levels; use "
+    "text, numbers, booleans, None, lists and dicts"
+)
 
 
 def octets(token: str, segment: int) -> bytes:
@@ -164,7 +167,7 @@ def test_headers_do_not_say_what_is_the_signers(name: str) -> None:
     """The algorithm is the key's, and what no reader here understands is not written."""
     assert refused(jws_encode, {}, KEY, headers={name: "HS256"}) == (
         UnsupportedOperationError,
-        f"headers cannot have {name}, which the signer sets, or which is not supported; leave it out",
+        f"headers cannot have {name}: the signer sets it, or it is not supported; leave it out",
     )
 
 
@@ -172,7 +175,9 @@ def test_headers_do_not_say_what_is_the_signers(name: str) -> None:
 @pytest.mark.parametrize("value", [None, 7, "", ["a"], b"a"], ids=repr)
 def test_headers_that_no_reader_takes_are_not_written(name: str, value: object) -> None:
     message = (
-        NO_JSON.format("header") if value == b"a" else f"the {name} of a header is a text that is not empty; correct it"
+        NO_JSON.format("header")
+        if value == b"a"
+        else f"the header member {name} must be text that is not empty; pass text, or leave it out"
     )
 
     assert refused(signer, KEY, headers={name: value}) == (FormatError, message)
@@ -192,7 +197,7 @@ def test_a_header_has_what_was_asked_for_and_no_more() -> None:
 def test_another_kid_than_the_keys_is_refused() -> None:
     assert refused(signer, {**KEY, "kid": "a"}, headers={"kid": "b"}) == (
         PolicyError,
-        "headers say another kid than the key's own, so no receiver would verify the token; leave it out",
+        "the kid in headers is not the key's own, so no receiver would verify the token; leave it out",
     )
 
 
@@ -212,8 +217,14 @@ def test_what_is_bound_is_not_pickled(duplicate: Callable[[object], object]) -> 
     with pytest.raises(TypeError) as of_verifier:
         duplicate(verifier(KEY))
 
-    assert text_of(of_signer.value) == "a TokenSigner is not pickled: it holds a key; bind the key there"
-    assert text_of(of_verifier.value) == "a TokenVerifier is not pickled: it may hold a key; bind the key there"
+    assert (
+        text_of(of_signer.value)
+        == "a TokenSigner cannot be pickled, because it contains a key: bind the key in the other process"
+    )
+    assert (
+        text_of(of_verifier.value)
+        == "a TokenVerifier cannot be pickled, because it may contain a key: bind the key in the other process"
+    )
 
 
 def test_what_is_bound_shows_no_key() -> None:
@@ -272,7 +283,7 @@ def test_headers_beside_a_rings_kid(ring: KeyRing) -> None:
     assert first.header["kid"] != second.header["kid"]
     assert refused(signer, ring.signer("jwt"), headers={"kid": "other"}) == (
         PolicyError,
-        "headers say another kid than the key's own, so no receiver would verify the token; leave it out",
+        "the kid in headers is not the key's own, so no receiver would verify the token; leave it out",
     )
 
 
@@ -282,7 +293,7 @@ def test_a_rings_key_has_one_algorithm(ring: KeyRing) -> None:
     assert verify(token, ring.verifier("jwt"), algorithms=["ES256", "EdDSA"]).reference == "jwt@1"
     assert refused(signer, ring.signer("jwt"), "ES384") == (
         PolicyError,
-        "a ring's signer is for ES256 alone; leave the algorithm out, or bind another key",
+        "a ring's signer is restricted to ES256; leave out the algorithm, or bind another key",
     )
     assert refused(verify, token, ring.verifier("jwt"), algorithms=["ES384"]) == (UnsupportedOperationError, NO_VERSION)
 
@@ -379,7 +390,7 @@ def test_an_oct_key_of_a_ring(ring: KeyRing) -> None:
     assert verify(token, ring.verifier("hs", algorithm="HS384")).header["alg"] == "HS384"
     assert refused(verify, token, ring.verifier("hs")) == (
         InvalidSignatureError,
-        "the token was signed with an algorithm that its key is not for; refuse it",
+        "the token was signed with an algorithm that its key does not allow; reject the token",
     )
 
 
@@ -396,7 +407,7 @@ def test_an_algorithm_that_no_token_has() -> None:
     kind, message = refused(bound.sign, {})
 
     assert kind is UnsupportedOperationError
-    assert message.startswith("the algorithm of a token must be one of HS256, ")
+    assert message.startswith("the algorithm of a token is not a signature algorithm; use one of HS256, ")
 
 
 def _bound(*algorithms: str) -> keywright.Verifier:

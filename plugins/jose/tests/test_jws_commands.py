@@ -25,9 +25,7 @@ from keywright_jose.jwk.usage import SIGNING
 Run = Callable[..., bytes]
 
 KEY = {**create_secret_key(256), "alg": "HS256", "kid": "a"}
-NO_KEYS = (
-    "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once; pass the whole file, and only it"
-)
+NO_KEYS = "the key file is not a valid JWK or JWK Set; it must be one JSON object in UTF-8, without duplicate members"
 OTHER = {**create_secret_key(256), "alg": "HS256", "kid": "b"}
 
 
@@ -117,13 +115,13 @@ def test_verify_gives_the_payload_as_it_was_signed(run: Run) -> None:
 
 DRIFT = "--time-drift takes seconds, or a whole number and a unit (s, m, h, d, w or y) such as 15m, from 0s to 10m"
 TTL = "--ttl takes seconds, or a whole number and a unit (s, m, h, d, w or y) such as 15m, from 1s to 3650d"
-NOPE = f"--algorithm must be one of {', '.join(SIGNING)}; choose one of them"
+NOPE = f"--algorithm is not a signature algorithm; use one of {', '.join(SIGNING)}"
 
 
-STDIN = "the key and the {} cannot both be read from standard input; name a file for one"
-PAIR = "--header takes NAME=TEXT or NAME:=JSON; write it so"
+STDIN = "the key and the {} cannot both be read from standard input; pass a file for one of them"
+PAIR = "--header is not NAME=TEXT or NAME:=JSON; such as sub=alice or admin:=true"
 UNCHECKED = "--signature-only checks no claims; leave out --claim and --time-drift"
-ONE_VALUE = "--claim NAME:=JSON takes one JSON value; for text write NAME=TEXT"
+ONE_VALUE = "--claim NAME:=JSON has no valid JSON after :=; for text write NAME=TEXT"
 SIGN, VERIFY = ("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.jwk")
 
 
@@ -136,7 +134,8 @@ SIGN, VERIFY = ("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.
         pytest.param((*SIGN, "--header", "typ"), PAIR, id="no ="),
         pytest.param((*SIGN, "--header", "=a"), PAIR, id="no name"),
         pytest.param((*SIGN, "--header", ":=1"), PAIR, id="no name before :="),
-        pytest.param((*SIGN, "--header", "a=1", "--header", "a:=1"), "--header names one thing twice; leave one out",
+        pytest.param((*SIGN, "--header", "a=1", "--header", "a:=1"), ("--header gives one name twice; remove "
+                                                                     "one of them"),
                      id="twice"),
         *(pytest.param((*VERIFY, "--claim", f"a:={value}"), ONE_VALUE, id=f"JSON {value}")
           for value in ("", "a", "NaN", "1e999", '1,"b":2', '1,"value":2', "1}{", "[", '{"a":1,"a":2}', "\udcff")),
@@ -150,9 +149,10 @@ SIGN, VERIFY = ("sign", "--key-file", "key.jwk"), ("verify", "--key-file", "key.
         pytest.param(("sign", "--key", "ours", "--algorithm", "NOPE"), NOPE, id="none of a ring's"),
         pytest.param((*VERIFY, "--algorithm", "NOPE"), NOPE, id="none allowed"),
         pytest.param((*SIGN, "--header", "alg=HS256"),
-                     "--header cannot have alg, which the signer sets, or which is not supported; leave it out",
+                     "--header cannot have alg: the signer sets it, or it is not supported; leave it out",
                      id="header alg"),
-        pytest.param((*SIGN, "--header", "typ:=1"), "the typ of a header is a text that is not empty; correct it",
+        pytest.param((*SIGN, "--header", "typ:=1"), ("the header member typ must be text that is not empty; "
+                                                    "pass text, or leave it out"),
                      id="header typ"),
     ],
 )  # fmt: skip
@@ -164,7 +164,10 @@ def test_arguments_that_do_not_fit(run: Run, arguments: tuple[str, ...], message
 def test_claims_that_are_none(run: Run, given: bytes) -> None:
     assert refused(run, "sign", "--key-file", "key.jwk", given=given) == (
         FormatError,
-        "the claims are not one JSON object in UTF-8 with each member once, 32 levels at most; correct it",
+        (
+            "the claims are not a valid JSON object; pass one object in UTF-8 with each member once, such as "
+            '{"sub": "alice"}'
+        ),
     )
 
 

@@ -65,11 +65,11 @@ def test_the_published_token_of_rsa1_5_is_refused() -> None:
 
     assert refused(jwe_decrypt, JWE["RSA1_5"], jwk, key_algorithm="RSA1_5", content_algorithm=content) == (
         UnsupportedOperationError,
-        "RSA1_5 is not done here, for its padding lets others decrypt by asking (RFC 8725 §3.2); use RSA-OAEP-256",
+        "RSA1_5 is not supported: it is open to padding oracles (RFC 8725 §3.2); use RSA-OAEP-256",
     )
     assert refused(jwe_decrypt, JWE["RSA1_5"], jwk, key_algorithm="RSA-OAEP", content_algorithm=content) == (
         InvalidSignatureError,
-        "the token was encrypted with other algorithms than those that are allowed; refuse it",
+        "the token was encrypted with algorithms that are not allowed; reject the token",
     )
 
 

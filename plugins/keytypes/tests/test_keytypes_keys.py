@@ -115,7 +115,7 @@ def test_octets_are_oct_keys(types: Types, octets: bytes) -> None:
     assert types["oct"].bits(key) == 8 * len(octets)
 
 
-_ED25519_SECRET = "the secret half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the seed alone"
+_ED25519_SECRET = "the secret half of an ed25519 key must have 32 bytes (RFC 8032 §5.1.5); pass the seed only"
 _ED25519_PUBLIC = "the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone"
 _ED25519_NOT_CANONICAL = (
     "the public half of an ed25519 key must encode y below 2^255 - 19 (RFC 8032 §5.1.3); import another key"
@@ -125,15 +125,15 @@ _ED25519_LOW_ORDER = (
     "import another key"
 )
 _ED25519_NO_POINT = (
-    "the public half of this ed25519 key is not a point of the curve (RFC 8032 §5.1.3); import another key"
+    "the public half of this ed25519 key is not a point on the curve (RFC 8032 §5.1.3); import another key"
 )
-_X25519_SECRET = "the secret half of an x25519 key has 32 bytes (RFC 7748 §5); give the scalar alone"
-_X25519_PUBLIC = "the public half of an x25519 key has 32 bytes (RFC 7748 §5); give the u alone"
+_X25519_SECRET = "the secret half of an x25519 key must have 32 bytes (RFC 7748 §5); pass the scalar only"
+_X25519_PUBLIC = "the public half of an x25519 key must have 32 bytes (RFC 7748 §5); pass the u-coordinate only"
 _X25519_LOW_ORDER = (
     "the public half of this x25519 key is a point of low order, with which every agreed secret is zero "
     "(RFC 7748 §6.1); import another key"
 )
-_OCT_LENGTH = "an oct key has 1 to 1024 bytes, and this one has {}; make a new one"
+_OCT_LENGTH = "an oct key has 1 to 1024 bytes, and this one has {}; create a new key"
 _U_OF_ORDER_8 = [  # cr.yp.to/ecdh.html, "small-order points"
     "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
     "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
@@ -161,7 +161,7 @@ _REFUSED = {
     "x25519 order 8, second": (Key("x25519", public=bytes.fromhex(_U_OF_ORDER_8[1])), _X25519_LOW_ORDER),
     "oct empty": (Key("oct", secret=Secret(b"")), _OCT_LENGTH.format(0)),
     "oct long": (Key("oct", secret=Secret(bytes(1025))), _OCT_LENGTH.format(1025)),
-    "oct no secret": (Key("oct"), "this oct key has no secret half, and an oct key is nothing else; give the octets"),
+    "oct no secret": (Key("oct"), "this oct key has no secret half, the only half of an oct key; pass the secret"),
     "oct public": (
         Key("oct", secret=Secret(bytes(32)), public=b"x"),
         "an oct key has no public half, because its verifiers can sign; leave it out",
@@ -179,7 +179,7 @@ def test_a_key_has_halves_that_belong_together(types: Types, keys: Keys, name: s
     own = keys[name].public or b""
     wrong = own[:-1] + bytes([own[-1] ^ 1])
 
-    assert _refusal(types, Key(name)) == (f"this {name} key has neither a secret nor a public half; give at least one")
+    assert _refusal(types, Key(name)) == (f"this {name} key has neither a secret nor a public half; pass at least one")
     assert _refusal(types, Key(name, secret=keys[name].secret, public=wrong)) == (
         f"the public half of this {name} key does not belong to its secret half; import a key whose halves match"
     )
@@ -191,8 +191,8 @@ def test_scalars_have_a_fixed_length(types: Types, name: str) -> None:
     for difference in (-1, 1):
         key = Key(name, secret=Secret((1).to_bytes(_BYTES[name] + difference, "big")))
         assert _refusal(types, key) == (
-            f"the secret half of an {name} key has {_BYTES[name]} bytes (RFC 7518 §6.2.2.1); pad it with leading "
-            "zeros, or check the curve"
+            f"the secret half of an {name} key must have {_BYTES[name]} bytes (RFC 7518 §6.2.2.1); pad it "
+            f"with leading zeros, or check the curve"
         )
 
 
@@ -202,7 +202,7 @@ def test_scalars_have_a_range(types: Types, name: str, use: str) -> None:
     size = _BYTES[name]
     for number in (0, _ORDERS[name], _ORDERS[name] + 1, 2 ** (8 * size) - 1):
         assert _refusal(types, Key(name, secret=Secret(number.to_bytes(size, "big"))), use) == (
-            f"the secret half of an {name} key is a number from 1 to the order of the curve less 1; import another key"
+            f"the secret half of an {name} key must be from 1 to the order of the curve minus 1; import another key"
         )
 
 
@@ -223,8 +223,8 @@ def test_points_are_uncompressed(types: Types, keys: Keys, name: str) -> None:
 
     for spelling, public in spellings.items():
         assert _refusal(types, Key(name, public=public)) == (
-            f"the public half of an {name} key is an uncompressed point, byte 04 and {2 * _BYTES[name]} more "
-            "(SEC 1 §2.3.3); decompress it, or check the curve"
+            f"the public half of an {name} key must be an uncompressed point, byte 04 and {2 * _BYTES[name]} "
+            f"more (SEC 1 §2.3.3); decompress it, or check the curve"
         ), spelling
 
 
@@ -240,5 +240,5 @@ def test_points_are_on_the_curve(types: Types, keys: Keys, name: str, use: str) 
 
     for pair, public in pairs.items():
         assert _refusal(types, Key(name, public=public), use) == (
-            f"the public half of this {name} key is not a point of the curve; import another key"
+            f"the public half of this {name} key is not a point on the curve; import another key"
         ), pair

@@ -29,23 +29,20 @@ _NO_SECRET_DER: Final = (
     "`openssl pkcs8 -topk8 -nocrypt -outform DER`"
 )
 _NOT_CANONICAL_SECRET: Final = (
-    "the secret half of this rsa key is not canonical PKCS#8 DER of an rsaEncryption key (one for RSASSA-PSS alone is "
-    "not taken); convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`"
+    "the secret half of this rsa key is not canonical PKCS#8 DER of an rsaEncryption key (keys for RSASSA-PSS only are "
+    "not supported); convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`"
 )
 _NO_PUBLIC_DER: Final = (
     "the public half of this rsa key is not a SubjectPublicKeyInfo DER of a usable key (RFC 5280 §4.1); convert it "
-    "with "
-    "`openssl rsa -pubin -outform DER`"
+    "with `openssl rsa -pubin -outform DER`"
 )
 _NOT_CANONICAL_PUBLIC: Final = (
-    "the public half of this rsa key is not canonical SubjectPublicKeyInfo DER of an rsaEncryption key (one for "
-    "RSASSA-PSS alone is not taken); convert it with `openssl rsa -pubin -outform DER`"
+    "the public half of this rsa key is not canonical SubjectPublicKeyInfo DER of an rsaEncryption key (keys for "
+    "RSASSA-PSS only are not supported); convert it with `openssl rsa -pubin -outform DER`"
 )
-_SIZE: Final = "an rsa key has 2048 to 8192 bits (RFC 7518 §3.3), and this one has {}; make a new one"
-_EXPONENT: Final = (
-    "the exponent of an rsa key is an odd number from 65537 to 2^64 - 1, and this one is not; make a new one"
-)
-_EVEN: Final = "the modulus of an rsa key is odd, and this one is even; make a new one"
+_SIZE: Final = "an rsa key has 2048 to 8192 bits (RFC 7518 §3.3), and this one has {}; create a new key"
+_EXPONENT: Final = "the exponent of this rsa key is not an odd number from 65537 to 2^64 - 1; create a new key"
+_EVEN: Final = "the modulus of this rsa key is even; create a new key"
 _PARTS: Final = "the parts of this rsa key do not belong together (RFC 8017 §3.2); import an undamaged key"
 # RFC 8017 §A.1 and §A.2.3: object identifiers with their tag and length.
 _RSA_ENCRYPTION: Final = bytes.fromhex("06092a864886f70d010101")
@@ -180,7 +177,7 @@ def test_other_kinds_of_keys_are_named_as_what_they_are(types: Types) -> None:
 
 
 def test_more_than_8_kib_are_not_parsed(types: Types) -> None:
-    message = "the {} half of this rsa key is over 8 KiB of DER, and 8192 bits take less; import the key alone"
+    message = "the {} half of this rsa key has over 8 KiB of DER, more than 8192 bits need; import the key alone"
 
     assert _refusal(types, Key("rsa", secret=Secret(bytes(8193)))) == message.format("secret")
     assert _refusal(types, Key("rsa", public=bytes(8193))) == message.format("public")

@@ -25,7 +25,9 @@ from keywright.errors import InvalidKeyError, InvalidSignatureError, NotExportab
 Types = Mapping[str, KeyType]
 Keys = Mapping[str, Key]
 
-_NO_MATCH: Final = "the signature is not valid for this message and key; check that the three belong together"
+_NO_MATCH: Final = (
+    "the signature is not valid for this message and key; check that signature, message and key belong together"
+)
 _MESSAGE: Final = b"what is signed"
 _HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
     "256": hashes.SHA256(),
@@ -299,7 +301,8 @@ def test_ecdsa_signatures_have_one_length(types: Types, keys: Keys, name: str) -
         with pytest.raises(InvalidSignatureError) as caught:
             types[name].verifier(keys[name], algorithm)(_MESSAGE, bad)
         assert text_of(caught.value) == (
-            f"an {algorithm} signature is r ‖ s, {2 * _BYTES[name]} bytes (RFC 7518 §3.4); convert one that is in DER"
+            f"not an {algorithm} signature, which is r ‖ s, {2 * _BYTES[name]} bytes (RFC 7518 §3.4); if it is in "
+            f"DER, convert it"
         )
 
 
@@ -359,7 +362,7 @@ def test_other_types_are_refused(types: Types, keys: Keys, name: str) -> None:
     for use in ("validate", "bits", *(_USES if name != "x25519" else ())):
         with pytest.raises(InvalidKeyError) as caught:
             getattr(types[name], use)(other, *(types[name].algorithms[:1] if use in _USES else ()))
-        assert text_of(caught.value) == f"this key is not of type {name}; hand it to the key type that it names", use
+        assert text_of(caught.value) == f"this key is not of type {name}; use the key type that it names", use
 
 
 @pytest.mark.parametrize(
@@ -409,6 +412,6 @@ def test_hmac_keys_are_as_long_as_the_hash(types: Types, use: str, algorithm: st
         bind(Key("oct", secret=Secret(bytes(least - 1))), algorithm)
 
     assert text_of(caught.value) == (
-        f"{algorithm} needs a key of at least {8 * least} bits (RFC 7518 §3.2), and this one has {8 * least - 8}; "
-        "make a longer one"
+        f"{algorithm} needs a key of at least {8 * least} bits (RFC 7518 §3.2), and this one has {8 * least - 8}; use "
+        "a longer key"
     )

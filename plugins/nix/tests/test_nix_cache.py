@@ -66,11 +66,13 @@ def test_a_place_by_several_paths_is_one_cache(
 def test_what_is_no_place_is_refused() -> None:
     empty = "the path of the binary cache is empty; name a directory, a file:// URL or a narinfo"
     key = "CACHE is the path of a binary cache, and this looks like a key; name a directory"
-    rule = "a binary cache is reached as a directory or by a file:// URL alone; copy it here, and back when it is done"
+    rule = (
+        "only local caches are supported: a directory or a file:// URL; copy the cache here, sign it, and copy it back"
+    )
     urls = ("https://cache.example.org", "s3://cache", "file://elsewhere/srv", "file://", "http://[")
     for target, message in (
         ("", empty),
-        ("file:///srv/%00", "the path of the binary cache holds a zero byte; correct it"),
+        ("file:///srv/%00", "the path of the binary cache has a NUL byte; pass another path"),
         (f"cache-1:{'A' * 86}==", key),
         *((url, rule) for url in urls),
     ):
@@ -105,7 +107,7 @@ def test_names(make_cache: MakeCache) -> None:
 
 def test_a_directory_of_other_files_is_no_cache(tmp_path: Path) -> None:
     (tmp_path / "photo.jpeg").touch()
-    rule = "is not a binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
+    rule = "is not a binary cache: it has neither nix-cache-info nor a narinfo; check the path"
 
     for look in (Cache(str(tmp_path)).check, Cache(str(tmp_path)).count):
         with refusal(ConfigError, f"{tmp_path}: {rule}"):
@@ -123,16 +125,16 @@ def test_a_narinfo_or_a_cache_info_makes_a_cache(make_cache: MakeCache) -> None:
 def test_a_place_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "missing"
     for names, shown in ((None, path), (["x.narinfo"], path / "x.narinfo")):
-        with refusal(ConfigError, f"{shown}: cannot be read (No such file or directory); correct the path"):
+        with refusal(ConfigError, f"{shown}: cannot be read (No such file or directory); check the path"):
             Cache(str(path), names).check()
 
 
 @pytest.mark.parametrize("make", [Path.touch, os.mkfifo], ids=["file", "pipe"])
 def test_a_place_that_is_no_directory(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """It is not taken for a cache, neither to read nor to write, and nobody waits for the other end of a pipe."""
+    """It is not taken for a cache, neither to read nor to write, and no one waits for the other end of a pipe."""
     make(tmp_path / "place")
     cache = find_caches([str(tmp_path / "place")])[0]
-    message = f"{tmp_path}/place: cannot be read (Not a directory); correct the path"
+    message = f"{tmp_path}/place: cannot be read (Not a directory); check the path"
 
     before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
     signal.alarm(5)
@@ -161,7 +163,8 @@ def test_what_may_not_be_read(make_cache: MakeCache, tmp_path: Path) -> None:
     shown = as_another_user(program, cache, tmp_path)
 
     assert shown.splitlines() == [
-        f"AccessDeniedError: {path}: cannot be read (Permission denied); run as who may" for path in (cache, info)
+        f"AccessDeniedError: {path}: cannot be read (Permission denied); run as the owner of the file"
+        for path in (cache, info)
     ]
 
 
@@ -226,8 +229,8 @@ def test_the_store_directory() -> None:
 
 
 def test_what_no_client_could_use_is_refused() -> None:
-    two = "x: has two StoreDir that differ, so that no client takes the cache; leave one"
-    none = "x: the StoreDir is not a directory of a store; write one, such as /nix/store"
+    two = "x: has two different StoreDir lines, which clients refuse; remove the wrong one"
+    none = "x: StoreDir is not a store directory; write one, such as /nix/store"
     with refusal(FormatError, two):
         store_dir_of(b"StoreDir: /nix/store\nStoreDir: /gnu/store\n", where="x")
     for value in (b"", b"store", b"/", b"/nix/store/", b"/nix/../store", b"/nix//store", b"/nix;", b"/n\xc3\xa4"):
@@ -269,16 +272,16 @@ def test_what_is_read_or_refused_does_not_stay_open(tmp_path: Path) -> None:
 
 def test_a_file_that_is_none_is_refused_with_its_path(tmp_path: Path) -> None:
     path = tmp_path / "nix-cache-info"
-    irregular = "is not a regular file; put what Nix made in its place"
+    irregular = "is not a regular file; restore the file that Nix wrote"
 
     def check(kind: type[Exception], rule: str) -> None:
         with refusal(kind, f"{path}: {rule}"):
             read_store_dir(str(tmp_path))
 
     path.write_bytes(b"x" * 65_537)
-    check(FormatError, "has more than 65536 bytes; put what Nix made in its place")
+    check(FormatError, "has more than 65536 bytes; restore the file that Nix wrote")
     path.write_bytes(b"StoreDir: x\n")
-    check(FormatError, "the StoreDir is not a directory of a store; write one, such as /nix/store")
+    check(FormatError, "StoreDir is not a store directory; write one, such as /nix/store")
     path.unlink()
     path.mkdir()
     check(FormatError, irregular)

@@ -72,7 +72,7 @@ def test_a_sound_file(command: Run, file: File) -> None:
 def test_a_secret_key_that_others_may_use(registry: Registry, file: File) -> None:
     for mode in (0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o777):
         assert deviations(registry, file(TEXT, mode=mode)) == (
-            f"has the mode {mode:04o}; a secret key is its owner's alone: make it 0600 (chmod 600)",
+            f"has the mode {mode:04o}; only its owner may read a secret key: run `chmod 600` on it",
         )
 
 
@@ -88,7 +88,7 @@ DEVIATIONS: dict[str, tuple[bytes, list[str]]] = {
     "halves that do not belong together": (NAME_BYTES + b":" + b64encode(bytes(range(64))), [NOT_ITS_HALF]),
     "seed of zeros": (
         NAME_BYTES + b":" + b64encode(bytes(32) + ZERO_PUBLIC),
-        ["the seed is all zeros, so everybody has this key; make a new one"],
+        ["the seed is all zeros, so the key is publicly known; create a new one"],
     ),
     "point of small order": (NAME_BYTES + b":" + b64encode(bytes(32)), [SMALL_ORDER]),
     "space in the name": (b"a b:" + PAYLOAD, [say.ODD_NAME_KEPT]),
@@ -160,7 +160,7 @@ def test_what_looks_like_a_key_and_exists_is_a_path(registry: Registry, file: Fi
 
 def test_the_mode_of_what_is_no_key(registry: Registry, file: File) -> None:
     """If it is unknown which half it is, an open mode is reported with that condition."""
-    rule = "has the mode 0644; if it holds a secret, make it 0600 (chmod 600)"
+    rule = "has the mode 0644; if it contains a secret key, run `chmod 600` on it"
 
     assert deviations(registry, file(b"", mode=0o644))[1:] == (rule,)
     assert deviations(registry, file(b"", mode=0o600))[1:] == ()
@@ -211,7 +211,7 @@ def test_another_users_files(file: File, tmp_path: Path) -> None:
 
     assert shown.splitlines() == [
         "--",
-        "has the mode 0644; a secret key is its owner's alone: make it 0600 (chmod 600)",
+        "has the mode 0644; only its owner may read a secret key: run `chmod 600` on it",
         "belongs to another user, who can change it; have it made yours (chown)",
         "--",
         "is a symbolic link of another user, who can put another key there; name the file itself",

@@ -169,7 +169,7 @@ def test_odd_kids_are_written_for_those_who_read_leniently(what: str) -> None:
 
 def test_keys_that_it_cannot_encode() -> None:
     other_type = "the nix format carries ed25519 keys, and this one is of type x25519; use another format, such as jwk"
-    no_public = "the public half of this key is not known, and a Nix key holds it; derive it first"
+    no_public = "this key has no public half, which a Nix key needs; import the key again, from its secret half"
     seed, public = Secret(RAW[:32]), RAW[32:]
     for secret, half, message in (
         (None, public, "this key has no secret half to write as a Nix key; write its public half"),

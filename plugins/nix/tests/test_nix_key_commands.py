@@ -64,7 +64,7 @@ def test_convert_secret_to_public(command: Run) -> None:
 def test_what_is_no_secret_key(command: Run) -> None:
     for given, message in (
         (b"", EMPTY),
-        (PUBLIC_TEXT, "standard input holds a public Nix key already; give the secret key"),
+        (PUBLIC_TEXT, "standard input is a public Nix key already; pass the secret key"),
         (TEXT[:-2], BAD_PADDING),
     ):
         with refusal(MalformedKeyError, message):

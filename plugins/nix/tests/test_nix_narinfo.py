@@ -120,7 +120,7 @@ def test_the_first_signatures_stand_before_the_content_address_or_last() -> None
 
 
 ADDRESS = f"CA: fixed:r:sha256:{HASH}"
-CUT = "x: the last line does not end, so the narinfo was cut short; fetch it again"
+CUT = "x: the narinfo is incomplete: its last line does not end; fetch it again"
 NO_FIELD = "is not a field; a field is a name, a colon, a space and a value"
 NO_SIZE = "is not a size in bytes: plain digits, below 2 to the 64th, and no 0"
 # By what is changed: the line and the rule that refuses it, and what is refused there.
@@ -172,7 +172,7 @@ REFUSED = {
             *(f"{ONE}  {TWO}", f"{ONE} ", f" {ONE}", f"/nix/store/{ONE}", "x", f"{ONE},{TWO}", f"{ONE}\t{TWO}"),
         ],
     ),
-    DERIVER: ("9: Deriver is not a store path's name", ["nobody"]),
+    DERIVER: ("9: Deriver is not a store path's name", ["xxxxxx"]),
     "URL: nar/1w1fff338fvdw53sqgamddn1b2xgds473pv6y13gizdbqjv4i5p3.nar.xz": ("2: URL is empty", ["URL: "]),
     ADDRESS: (
         "11: CA is not a content address of Nix's",
@@ -202,7 +202,7 @@ REFUSED = {
 def test_a_malformed_line_is_refused_with_its_number(old: str) -> None:
     rule, replacements = REFUSED[old]
     for new in replacements:
-        with refusal(FormatError, f"x:{rule}; correct it or fetch the narinfo again", new):
+        with refusal(FormatError, f"x:{rule}; fetch the narinfo again", new):
             NarInfo.parse(changed(old, new), where="x")
 
 
@@ -211,18 +211,18 @@ def test_what_is_no_narinfo_is_refused() -> None:
     cases = {
         "": CUT,
         TEXT[:-1]: CUT,
-        TEXT.replace("\n", "\r\n"): "x:1: has a carriage return; write plain line feeds",
-        changed("xz\nFile", "xz\r\nFile"): "x:3: has a carriage return; write plain line feeds",
-        TEXT + "\n": "x:12: is empty; correct it or fetch the narinfo again",
+        TEXT.replace("\n", "\r\n"): "x:1: has a carriage return; convert its line ends to LF",
+        changed("xz\nFile", "xz\r\nFile"): "x:3: has a carriage return; convert its line ends to LF",
+        TEXT + "\n": "x:12: is empty; fetch the narinfo again",
         changed(f"Deriver: {DERIVER}", "System: x\nSystem: x"): (
-            "x:10: has the field System a second time; leave the right one"
+            "x:10: has the field System twice; remove the wrong one"
         ),
         "A" * (MAXIMUM_BYTES + 1): f"x: has more than {MAXIMUM_BYTES} bytes; this is not a narinfo",
     }
     for line in lines:
         name = line.partition(":")[0]
         if name != "Sig":
-            cases[TEXT + line] = f"x:12: has the field {name} a second time; leave the right one"
+            cases[TEXT + line] = f"x:12: has the field {name} twice; remove the wrong one"
         if name in ("StorePath", "URL", "NarHash", "NarSize", "References"):
             cases[TEXT.replace(line, "")] = f"x: the field {name} is missing; fetch the narinfo again"
 

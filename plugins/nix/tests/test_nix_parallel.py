@@ -144,7 +144,10 @@ def test_a_worker_that_is_killed(make_cache: MakeCache) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return A
 
-    with refusal(StoreUnavailableError, "a worker process was killed; run the same command again to finish"):
+    with refusal(
+        StoreUnavailableError,
+        "a worker process was killed; run the same command again; if memory is short, with fewer --jobs",
+    ):
         run(cache, Job((current,)), 2)
 
     assert run(cache, job(A)) == {"changed": 300}

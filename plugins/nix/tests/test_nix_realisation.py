@@ -55,7 +55,7 @@ def test_the_longest_output_name() -> None:
     assert realisation_fingerprint(text) == text.encode()
 
 
-NO_JSON = "r: is not a JSON document, or has a member twice; fetch it again"
+NO_JSON = "r: is not valid JSON, or has a duplicate member; fetch it again"
 LACKS = "r: lacks what a realisation has, or has more than this keywright knows; fetch it again"
 
 

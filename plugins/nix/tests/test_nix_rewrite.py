@@ -140,9 +140,7 @@ def test_a_file_that_changed_meanwhile_is_left_alone(file: Path, change: Callabl
     change(file)
     theirs = file.read_bytes()
 
-    with refusal(
-        StoreUnavailableError, f"{file}: changed while it was signed; it was left alone: run the command again"
-    ):
+    with refusal(StoreUnavailableError, f"{file}: changed while it was signed; run the command again"):
         replace(rewrite(str(file), old, new, status) or pytest.fail("it was appended"))
 
     assert (file.read_bytes(), left(file)) == (theirs, [])
@@ -174,7 +172,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(
     file.unlink()
     make(file)
 
-    with refusal(FormatError, f"{file}: is not a regular file; take it out of the cache"):
+    with refusal(FormatError, f"{file}: is not a regular file; remove it from the cache"):
         read_narinfo(str(file))
 
 
@@ -194,7 +192,10 @@ def test_what_cannot_be_read(file: Path) -> None:
 
     with refusal(FormatError, f"{file}: has more than 8388608 bytes; this is not a narinfo"):
         read_narinfo(str(file))
-    with refusal(StoreUnavailableError, f"{long}: cannot be read (File name too long); the narinfo is as it was"):
+    with refusal(
+        StoreUnavailableError,
+        f"{long}: cannot be read (File name too long); the narinfo is unchanged: check the disk",
+    ):
         read_narinfo(str(long))
     with pytest.raises(FileNotFoundError):
         read_narinfo(str(file.with_name("gone")))
@@ -214,7 +215,8 @@ def test_on_a_full_disk_the_narinfo_stays_as_it_was(small: Path, start: int) -> 
     new = file.read_bytes() + TAIL if start == 4096 else b"new"
 
     with refusal(
-        StoreUnavailableError, f"{file}: cannot be written (No space left on device); the narinfo is as it was"
+        StoreUnavailableError,
+        f"{file}: cannot be written (No space left on device); the narinfo is unchanged: check the disk",
     ):
         rewritten(file, new)
 
@@ -227,14 +229,14 @@ def test_a_read_only_file_system(small: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
 
     for new in (OLD + TAIL, b"new"):
-        with refusal(ReadOnlyStoreError, f"{file}: is on a file system that takes no writes; remount it"):
+        with refusal(ReadOnlyStoreError, f"{file}: is on a read-only file system; remount it"):
             rewritten(file, new)
 
 
 def test_a_short_write_is_taken_back(file: Path) -> None:
     for limit, message in (
-        (len(OLD), "cannot be written (File too large); the narinfo is as it was"),
-        (len(OLD) + 1, "could not be written whole; the narinfo is as it was: make room"),
+        (len(OLD), "cannot be written (File too large); the narinfo is unchanged: check the disk"),
+        (len(OLD) + 1, "could not be written whole; the narinfo is unchanged: free disk space"),
     ):
         code = (
             "import resource, sys; from pathlib import Path\n"
@@ -288,7 +290,13 @@ def test_what_stands_in_the_way_is_left_alone(file: Path, make: Callable[[Path],
     make(beside)
     old, status = read_narinfo(str(file))
 
-    with refusal(StoreUnavailableError, f"{beside}: stands where the new narinfo is to be written; take it away"):
+    with refusal(
+        StoreUnavailableError,
+        (
+            f"{beside}: is in the way of the new narinfo: an earlier run left it; delete "
+            f"it, then run the same command again"
+        ),
+    ):
         rewrite(str(file), old, b"new", status)
 
     assert (file.read_bytes(), left(file)) == (OLD, [beside.name])
@@ -299,8 +307,8 @@ def test_a_part_that_cannot_be_taken_back(file: Path, monkeypatch: pytest.Monkey
     write = os.write
     arguments = read(file, OLD + TAIL)
     message = (
-        f"{file}: was written in part, and that cannot be taken back (Input/output error); look to the disk, then cut "
-        f"the file to {len(OLD)} bytes (truncate -s {len(OLD)})"
+        f"{file}: was only partly written, and could not be restored (Input/output error); check the disk, "
+        f"then run `truncate -s {len(OLD)}` on it, and sign again"
     )
     monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:5]))
     monkeypatch.setattr("os.ftruncate", _raising(OSError(5, "Input/output error")))
@@ -316,7 +324,10 @@ def test_a_failed_append_is_no_change(file: Path, monkeypatch: pytest.MonkeyPatc
     arguments = read(file, OLD + TAIL)
     monkeypatch.setattr("os.write", _raising(OSError(5, "Input/output error")))
 
-    with refusal(StoreUnavailableError, f"{file}: cannot be written (Input/output error); the narinfo is as it was"):
+    with refusal(
+        StoreUnavailableError,
+        f"{file}: cannot be written (Input/output error); the narinfo is unchanged: check the disk",
+    ):
         rewrite(str(file), *arguments)
 
     assert (file.read_bytes(), file.stat().st_ctime_ns) == (OLD, arguments[2].st_ctime_ns)
@@ -423,8 +434,8 @@ def test_a_sync_that_fails_is_reported(
     assert list(batch.advance()) == []
     given = []
     message = (
-        f"{tmp_path}: the system does not confirm that the last signatures are on the medium (Input/output error); "
-        "look to the disk, then run the same command again"
+        f"{tmp_path}: the system did not confirm that the last signatures are on disk (Input/output error); "
+        "check the disk, then run the same command again"
     )
 
     with refusal(DurabilityError, message):

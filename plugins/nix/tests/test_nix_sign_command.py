@@ -61,7 +61,7 @@ def test_json(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
 
     code, out, err = nix_command("sign", str(cache), "--key-file", key_file, as_json=True)
 
-    message = f"{bad}: the last line does not end, so the narinfo was cut short"
+    message = f"{bad}: the narinfo is incomplete: its last line does not end"
     assert json.loads(out) == {
         "changed": 2,
         "unchanged": 0,
@@ -89,7 +89,7 @@ def test_faults(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     assert (code, out) == (65, b"signed 1, already signed 0, faults 2\n")
     assert sorted(joined(err).splitlines()) == [
         f"error: {cache}/link.narinfo: is a symbolic link; sign the file that it leads to",
-        f"error: {cache}/pipe.narinfo: is not a regular file; take it out of the cache",
+        f"error: {cache}/pipe.narinfo: is not a regular file; remove it from the cache",
     ]
 
 
@@ -153,8 +153,7 @@ def test_another_signature_under_our_name(nix_command: Run, make_cache: MakeCach
 
     assert (code, out) == (0, b"signed 2, already signed 0\n")
     assert err == (
-        b"warning: 2 narinfos have a signature under a-1 that does not hold, and Nix fails on such\nhint: "
-        b"--drop a-1 takes it away\n"
+        b"warning: 2 narinfos have an invalid signature under a-1, which Nix refuses\nhint: remove it with --drop a-1\n"
     )
 
 
@@ -188,7 +187,7 @@ def test_a_path_of_another_store(nix_command: Run, make_cache: MakeCache, key_fi
     code, out, err = nix_command("sign", str(ours), str(theirs), "--key-file", key_file)
 
     assert (code, out) == (65, b"signed 2, already signed 0, faults 2\n")
-    rule = "StorePath is of another store than nix-cache-info says; take it out of this cache"
+    rule = "StorePath is in another store than nix-cache-info names; remove the narinfo from this cache"
     assert sorted(joined(err).splitlines()) == [f"error: {theirs}/{n:032}.narinfo: {rule}" for n in range(2)]
     (theirs / "nix-cache-info").write_bytes(b"StoreDir: /nix/store\nStoreDir: /gnu/store\n")
     with pytest.raises(FormatError):
@@ -207,7 +206,7 @@ def test_a_narinfo_of_a_million_lines(nix_command: Run, make_cache: MakeCache, k
 
     code, out, err = nix_command("sign", str(cache), "--key-file", key_file)
 
-    rule = "is not a field; a field is a name, a colon, a space and a value; correct it or fetch the narinfo again"
+    rule = "is not a field; a field is a name, a colon, a space and a value; fetch the narinfo again"
     assert (code, out) == (65, b"signed 1, already signed 0, faults 1\n")
     assert err.decode() == printed(f"{bad}:1000007: {rule}")
     assert (path.read_bytes() == signed_narinfo(long), bad.read_bytes() == long + b"x\n") == (True, True)
@@ -219,7 +218,7 @@ def test_a_directory_of_other_files(nix_command: Run, key_file: str, tmp_path: P
     for name in ("a.jpeg", ".keywright-a.tmp", "narinfo"):
         (place / name).write_bytes(b"x")
     before = {path.name: path.stat().st_ctime_ns for path in [place, *place.iterdir()]}
-    rule = "is not a binary cache, for it holds neither nix-cache-info nor a narinfo; correct the path"
+    rule = "is not a binary cache: it has neither nix-cache-info nor a narinfo; check the path"
 
     with refusal(ConfigError, f"{place}: {rule}"):
         nix_command("sign", str(place), "--key-file", key_file)
@@ -257,22 +256,31 @@ def test_the_directory_is_not_read_for_a_bar_that_is_not_drawn(
 
 def test_arguments_that_do_not_fit(nix_command: Run, make_cache: MakeCache) -> None:
     cache = str(make_cache())
-    name = "--drop takes the name of a key, what stands before the colon"
+    name = "--drop requires the name of a key, without the colon and what follows"
     for arguments, message in (
-        ((), "there is nothing to do; name a key with --key or --key-file, or one to --drop"),
+        ((), "no key to sign with or to drop is given; pass --key, --key-file or --drop"),
         (("--drop", ""), name),
         (("--drop", PUBLIC), name),
-        *((("--drop", "a", "--jobs", number), "--jobs takes a number from 1 to 64") for number in ("0", "-1", "65")),
-        (("-", "--key-file", "x"), "- stands for fingerprints on standard input; leave the other caches out"),
+        *(
+            (("--drop", "a", "--jobs", number), "--jobs must be a whole number from 1 to 64")
+            for number in ("0", "-1", "65")
+        ),
+        (
+            ("-", "--key-file", "x"),
+            "- (fingerprints on standard input) cannot be combined with caches; leave the other caches out",
+        ),
     ):
         with refusal(ConfigError, message):
             nix_command("sign", cache, *arguments)
-    for_narinfos = "--drop, --only-signed-by, --dry-run and --jobs are for narinfos; leave them out with -"
+    for_narinfos = "--drop, --only-signed-by, --dry-run and --jobs cannot be combined with -; leave them out"
     for arguments, message in (
         *((option, for_narinfos) for option in (("--drop", "a"), ("--only-signed-by", "a"), ("--dry-run",))),
         (("--jobs", "1"), for_narinfos),
-        (("--key-file", "-"), "standard input cannot hold both the key and the fingerprints; name a key file"),
-        ((), "there is no key to sign with; name one with --key or --key-file"),
+        (
+            ("--key-file", "-"),
+            "the key and the fingerprints cannot both be read from standard input; pass the path of a key file",
+        ),
+        ((), "no key to sign with is given; pass --key or --key-file"),
     ):
         with refusal(ConfigError, message):
             nix_command("sign", "-", *arguments)
@@ -358,7 +366,10 @@ UNSOUND = [
 
 def test_nothing_else_is_signed(nix_command: Run, key_file: str) -> None:
     """A text that Nix would not spell so is refused with its line; those before it are answered."""
-    rule = "has a fingerprint that is not spelled as Nix spells a path's or a realisation's; correct it"
+    rule = (
+        "has a fingerprint that is not written as Nix writes those of paths and realisations; pass the fingerprint as "
+        "Nix signs it, such as 1;/nix/store/…"
+    )
     for message in UNSOUND:
         lines = [json.dumps({"fingerprint": LEAF}), json.dumps({"fingerprint": message})]
 
@@ -368,8 +379,11 @@ def test_nothing_else_is_signed(nix_command: Run, key_file: str) -> None:
 
 def test_a_line_that_is_no_such_object_is_refused(nix_command: Run, key_file: str) -> None:
     """It has a text as fingerprint and signatures that can be added to, and is read up to 8 MiB and no further."""
-    no_object = "is not a JSON object with a text as fingerprint, or has a member twice; correct it"
-    no_list = "has signatures that are not a list of texts or of objects; correct it"
+    no_object = (
+        "is not a JSON object with a text as fingerprint, or has a duplicate member; "
+        'write {"fingerprint": TEXT} on each line'
+    )
+    no_list = "has signatures that are not a list of texts or objects; pass a list, or leave them out"
     kinds: list[object] = ["x", 1, None, [1], ["x", {}], {}]
     cases = {
         no_object: [
@@ -389,5 +403,5 @@ def test_a_line_that_is_no_such_object_is_refused(nix_command: Run, key_file: st
 def test_a_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
 
-    with refusal(ConfigError, "standard input is closed, so there is nothing to read; give JSON lines"):
+    with refusal(ConfigError, "standard input is closed, so there is nothing to read; pass JSON lines"):
         sign_fingerprints(None, [])  # type: ignore[arg-type]  # it is not used before the first line

@@ -153,7 +153,7 @@ KEY = nacl.signing.SigningKey(bytes(range(32)))
 PUBLIC = "k-1:" + b64encode(bytes(KEY.verify_key)).decode()
 SIGNATURE = "k-1:" + b64encode(KEY.sign(b"m").signature).decode()
 SECRET = "k-1:" + b64encode(bytes(KEY) + bytes(KEY.verify_key)).decode()
-MALFORMED = "this is not a signature of Nix's; it must be NAME:BASE64 of 64 bytes: copy it whole"
+MALFORMED = "this is not a Nix signature; it must be NAME:BASE64 of 64 bytes: copy it whole"
 
 
 def test_a_signature_holds() -> None:
@@ -166,10 +166,10 @@ def test_a_signature_that_does_not_hold() -> None:
         "\udcff:" + SIGNATURE[4:] + "\udcff",
     ]
     for message, signature, refused in (
-        (b"n", SIGNATURE, "the signature is not valid; what was signed, or the signature, was changed"),
+        (b"n", SIGNATURE, "the signature is not valid; the data or the signature was modified"),
         (
             *(b"m", SIGNATURE.replace("k-1", "k-2")),
-            "the signature was made by another key than k-1; verify it under that one",
+            "the signature is by another key than k-1; verify it with that key",
         ),
         *((b"m", text, MALFORMED) for text in malformed),
     ):
@@ -179,8 +179,8 @@ def test_a_signature_that_does_not_hold() -> None:
 
 def test_a_key_that_verifies_nothing() -> None:
     """A secret key, an unsound point, or no key at all; what may be a secret in place of the name is not shown."""
-    secret = "is a secret one; give its public half, and make it a new one"
-    unsound = "is not a sound Ed25519 key: anybody could sign under it; remove it"
+    secret = "is a secret key; pass the public key; replace the secret key, which was exposed"
+    unsound = "is not a secure Ed25519 key: anyone could sign with it; remove it"
     zeros = b64encode(bytes(32)).decode()
     for key, message in (
         (SECRET, f"the Nix key k-1 {secret}"),

@@ -191,7 +191,7 @@ def test_a_path_of_the_store_is_signed_and_no_other(file: Path) -> None:
 
         assert (outcome.kind, type(outcome.error)) == ("faulty", FormatError)
         assert text_of(outcome.error) == (
-            f"{file}: StorePath is of another store than nix-cache-info says; take it out of this cache"
+            f"{file}: StorePath is in another store than nix-cache-info names; remove the narinfo from this cache"
         )
         assert file.read_bytes() == before
 
@@ -257,9 +257,9 @@ def test_a_key_on_standard_input(nix_command: Run, make_cache: MakeCache, key_fi
 
 def test_files_that_hold_no_secret_key_are_refused(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
     cache = str(make_cache())
-    public = "is a public key, and signing takes the secret one; name its file"
+    public = "is a public key, and signing needs the secret one; pass the file of the secret key"
     mismatch = "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match"
-    hidden = f"the name of the Nix key {HIDDEN}; give it another before the colon"
+    hidden = f"the name of the Nix key {HIDDEN}; write another before the colon"
     seed = b64encode(SEED) + b":"
     for content, kind, rule in (
         (PUBLIC.encode(), MalformedKeyError, public),
@@ -322,7 +322,7 @@ SECRET = f"a-1:{b64encode(SEED + HALF).decode()}"
 
 def test_a_key_in_place_of_its_path_is_not_quoted(nix_command: Run, make_cache: MakeCache) -> None:
     cache = str(make_cache())
-    rule = "--key-file takes the path of a file, and this looks like a key; say - and give the key on standard input"
+    rule = "--key-file requires a path, and this looks like a key; pass - and the key on standard input"
     seed_as_name = f"{b64encode(SEED).decode()}:x"
     for secret in (SECRET, SECRET.rstrip("="), f"{SECRET}\n", seed_as_name, SECRET.replace(":", ":\n ")):
         with refusal(ConfigError, rule):
@@ -340,13 +340,13 @@ def test_what_looks_like_a_key_and_exists_is_a_path(
 
 
 def test_one_name_twice_is_refused(nix_command: Run, make_cache: MakeCache, key_file: str) -> None:
-    with refusal(ConfigError, "two of the keys are called a-1; leave one out"):
+    with refusal(ConfigError, "two of the keys have the name a-1; pass only one of them"):
         nix_command("sign", str(make_cache()), "--key-file", key_file, "--key-file", key_file)
 
 
 # Keys of a ring.
 
-ONE_PROCESS = "its store lets one process sign, for its keys never leave it or it is not shared; pass --jobs 1"
+ONE_PROCESS = "its store allows only one process to sign; pass --jobs 1"
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
@@ -402,7 +402,10 @@ def test_keys_that_nix_does_not_know_are_refused(nix_command: Run, make_cache: M
     ring.generate("seed", type="ed25519", format="jwk", kid=b64encode(SEED).decode())
 
     for name, rule in (
-        ("ec", "is of type ec-p256, and Nix knows ed25519 alone; generate one with --format nix"),
+        (
+            "ec",
+            "is of type ec-p256, and Nix supports only ed25519; create one with `keywright generate NAME --format nix`",
+        ),
         ("odd", f"its kid cannot be a Nix key name: it {UNPRINTABLE}; generate a key with another --kid"),
         ("seed", f"its kid cannot be a Nix key name: it {HIDDEN}; generate a key with another --kid"),
     ):

@@ -6,7 +6,7 @@ from base64 import b64encode
 
 import nacl.signing
 import pytest
-from nix_messages import CHARACTER, NO_COLON, PADDING_CHANGED, REST_CUT, SPARE_BITS_IGNORED, length
+from nix_messages import CHARACTER, EXPOSED, NO_COLON, PADDING_CHANGED, REST_CUT, SPARE_BITS_IGNORED, length
 from nix_signing import bound, public
 
 from keywright_nix.signature import parse_trusted
@@ -29,30 +29,30 @@ def test_sound_keys() -> None:
     assert parse_trusted(" \n") == ({}, (), 0)
 
 
-ANOTHER_KEY = "is another key of a name that is there already, and Nix drops it in silence; rename one of the two"
+ANOTHER_KEY = "is a different key with a name that another one has, and Nix ignores it; rename one of the two"
 
 # By what is wrong: the text, the names of the keys that Nix takes from it, and the warning.
 TRAPS = {
     "joined by a comma": (
         f"{A},{B}",
         ["a-1"],
-        "key 1 (a-1): a comma follows it, and Nix drops what comes after that in silence; part keys by spaces alone",
+        "key 1 (a-1): a comma follows it, and Nix drops what comes after that in silence; separate keys by spaces",
     ),
     "joined by a comma, without padding": (
         f"{A.rstrip('=')},{B}",
         [],
-        f"key 1 (a-1) {OUT} the base64 of the Nix key holds a comma; part keys by spaces alone",
+        f"key 1 (a-1) {OUT} the base64 of the Nix key has a comma in it; separate keys by spaces",
     ),
     "two keys of one name": (
         f"{A} {public('a-1', 3)}",
         ["a-1"],
         f"key 2 (a-1) {ANOTHER_KEY}",
     ),
-    "twice": (f"{A} {A}", ["a-1"], "key 2 (a-1) is there twice; leave one out"),
+    "twice": (f"{A} {A}", ["a-1"], "key 2 (a-1) is listed twice; remove one"),
     "one key under two names": (
         f"{A} {public('c-1', 1)}",
         ["a-1", "c-1"],
-        "key 2 (c-1) is a key that is there already under another name, and counts once; leave one out",
+        "key 2 (c-1) is listed under another name too, and counts once; remove one",
     ),
     "what Nix reads all the same": (f"{B} {A[:-1]}", ["b-1", "a-1"], f"key 2 (a-1): {PADDING_CHANGED}"),
     "spare bits": (SPARE, ["a-1"], f"key 1 (a-1): {SPARE_BITS_IGNORED}"),
@@ -66,7 +66,7 @@ TRAPS = {
     "a secret key": (
         SECRET,
         [],
-        f"key 1 (a-1) {OUT} it is a secret key, which is no longer secret; give the public half of a new one",
+        f"key 1 (a-1) {OUT} {EXPOSED}",
     ),
     "a point of small order": (
         UNSOUND,
@@ -92,17 +92,17 @@ TRAPS = {
     "a name that may be a key": (
         f"{'S' * 41}=:{A[4:]} {'S' * 41}=:{A[4:]}",
         ["S" * 41 + "="],
-        "key 2 is there twice; leave one out",
+        "key 2 is listed twice; remove one",
     ),
-    "the longest name that is none": (
+    "the longest invalid name": (
         f"{'S' * 40}:{A[4:]} {'S' * 40}:{A[4:]}",
         ["S" * 40],
-        f"key 2 ({'S' * 40}) is there twice; leave one out",
+        f"key 2 ({'S' * 40}) is listed twice; remove one",
     ),
-    "a long name that is none": (
+    "a long invalid name": (
         f"{'-' * 41}:{A[4:]} {'-' * 41}:{A[4:]}",
         ["-" * 41],
-        f"key 2 ({'-' * 41}) is there twice; leave one out",
+        f"key 2 ({'-' * 41}) is listed twice; remove one",
     ),
 }
 
@@ -129,10 +129,10 @@ def test_several_things_of_one_key() -> None:
     ]
     assert [warning for warning in warnings if "would refuse" not in warning] == [
         f"key 2: {COMMENT}",
-        "key 2: a comma follows it, and Nix drops what comes after that in silence; part keys by spaces alone",
+        "key 2: a comma follows it, and Nix drops what comes after that in silence; separate keys by spaces",
         f"key 4 (a#b): {COMMENT}",
         "key 4 (a#b): the base64 padding is missing or of the wrong length; it was put right",
-        "key 4 (a#b) is a key that is there already under another name, and counts once; leave one out",
+        "key 4 (a#b) is listed under another name too, and counts once; remove one",
     ]
     assert malformed == 2
 

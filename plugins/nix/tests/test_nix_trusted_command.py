@@ -128,7 +128,7 @@ def test_json(ring: KeyRing, trusted: Trusted, clock: Clock) -> None:
 
 
 def test_json_and_another_format_are_refused(trusted: Trusted) -> None:
-    rule = "--json prints a JSON document, and --format asks for something else; leave one of them out"
+    rule = "--json and --format cannot be combined; leave one of them out"
     for format_ in ("nix.conf", "nixos"):
         with refusal(ConfigError, rule):
             trusted("--format", format_, as_json=True)
@@ -164,9 +164,15 @@ def test_no_version_that_verifies(ring: KeyRing) -> None:
     ring.generate("a")
     ring.compromise("a@1")
 
-    with refusal(PolicyError, "no version of a verifies now, so it should not be trusted; rotate to make a new one"):
+    with refusal(
+        PolicyError, ("no version of a verifies now, so it should not be trusted; create one with `keywright rotate a`")
+    ):
         names(ring, "a")
-    with refusal(KeyNotFoundError, "no Nix key in this store verifies now; generate one, or name the store (--store)"):
+    with refusal(
+        KeyNotFoundError,
+        "the store has no Nix key that verifies now; create one with `keywright generate NAME --format nix`, or "
+        "pass --store",
+    ):
         names(ring)
 
 
@@ -182,8 +188,8 @@ def test_two_keys_of_one_nix_name(ring: KeyRing) -> None:
     ring.generate("a", kid="cache-1")
     ring.generate("b", kid="cache-1")
     message = (
-        "a@1 and b@1 are two keys of the Nix name cache-1, and Nix would drop the second in silence; ask for the one "
-        "that clients need"
+        "a@1 and b@1 are different keys with the Nix name cache-1, and Nix would ignore the second; print only the "
+        "one that clients need"
     )
 
     with refusal(PolicyError, message):
@@ -215,7 +221,7 @@ def test_a_key_that_nix_cannot_trust_is_refused_by_name(ring: KeyRing) -> None:
         "the kid of this key cannot be a Nix key name: it holds a colon, and Nix takes the name to end at the first "
         "one; choose one with --kid"
     )
-    comment = "its Nix name has a '#', where nix.conf takes a comment to begin; make a key of another name"
+    comment = "its Nix name has a '#', which begins a comment in nix.conf; create a key with another name"
     ring.generate("a", type="ec-p256", format="jwk")
     ring.generate("b", type="ed25519", format="jwk", kid="a:b")
     ring.generate("c", type="ed25519", format="jwk", kid="a b")

@@ -69,23 +69,23 @@ def test_what_is_good(verify: Verify, file: Path) -> None:
     assert verify(file, trusted=AB, needed=2) == (0, "verified 1, bad 0\n", "")
 
 
-ONE_OF_TWO = "1 of 2 signatures needed hold (a-1)"
+ONE_OF_TWO = "1 valid trusted signatures, 2 required (a-1)"
 # The signatures, which keys are trusted and how many of them are needed, and what is said.
 WRONG: dict[str, tuple[list[tuple[str, int]], str, int, str]] = {
-    "none": ([], A, 1, "0 of 1 signatures needed hold; it has none"),
-    "not trusted": ([("c-1", 3)], A, 1, "0 of 1 signatures needed hold; 1 are of keys that are not trusted"),
-    "forged": ([("a-1", 9)], A, 1, "0 of 1 signatures needed hold; under a-1 there is one that does not"),
-    "one of two": ([("a-1", 1), ("b-1", 9)], AB, 2, f"{ONE_OF_TWO}; under b-1 there is one that does not"),
+    "none": ([], A, 1, "0 valid trusted signatures, 1 required; the narinfo has none"),
+    "not trusted": ([("c-1", 3)], A, 1, ("0 valid trusted signatures, 1 required; 1 are by keys that are not trusted")),
+    "forged": ([("a-1", 9)], A, 1, "0 valid trusted signatures, 1 required; under a-1 one is not valid"),
+    "one of two": ([("a-1", 1), ("b-1", 9)], AB, 2, f"{ONE_OF_TWO}; under b-1 one is not valid"),
     "one alone": ([("a-1", 1)], AB, 2, ONE_OF_TWO),
     "one, beside a forged one of its own name": ([("a-1", 9), ("a-1", 1)], AB, 2, ONE_OF_TWO),
     "one, and two that are not trusted": (
         *([("a-1", 1), ("c-1", 3), ("d-1", 4)], AB, 2),
-        f"{ONE_OF_TWO}; 2 are of keys that are not trusted",
+        f"{ONE_OF_TWO}; 2 are by keys that are not trusted",
     ),
     "the same one twice": ([("a-1", 1), ("a-1", 1)], AB, 2, ONE_OF_TWO),
     "one key under two names": (
         *([("a-1", 1), ("z-1", 1)], f"{A} {public('z-1', 1)} {B}", 2),
-        "1 of 2 signatures needed hold (a-1, z-1), for one key under two names counts once",
+        "1 valid trusted signatures, 2 required (a-1, z-1); one key under two names counts once",
     ),
 }
 
@@ -109,7 +109,7 @@ def test_an_unpadded_copy_counts_once(verify: Verify, file: Path) -> None:
 
     code, out, _ = verify(file, trusted=AB, needed=2)
 
-    assert (code, out) == (1, f"{STORE_PATH}: 1 of 2 signatures needed hold (a-1)\nverified 0, bad 1\n")
+    assert (code, out) == (1, f"{STORE_PATH}: 1 valid trusted signatures, 2 required (a-1)\nverified 0, bad 1\n")
 
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["alone", "after a canonical one", "before one"])
@@ -129,7 +129,7 @@ def test_a_signature_that_is_spelled_otherwise_counts(verify: Verify, make_cache
     document = json.loads(verify(paths[0].parent, as_json=True)[1])
 
     warning = (
-        "4 narinfos have a signature that is not spelled as Nix writes it, and other programs may refuse it; drop it "
+        "4 narinfos have a signature that is not written as Nix writes it, which other programs may refuse; drop it "
         "and sign again"
     )
     assert (code, out, err) == (0, "verified 5, bad 0\n", printed(warning, kind="warning"))
@@ -158,8 +158,8 @@ def test_a_wrong_signature_beside_a_right_one_is_a_warning(verify: Verify, file:
 
     assert (code, out) == (0, "verified 1, bad 0\n")
     assert err == (
-        "warning: 1 narinfos have a signature under a-1 that does not hold, beside one that does\nhint: nix store "
-        "verify fails on such\n"
+        "warning: 1 narinfos have a signature under a-1 that is not valid, beside one that is\nhint: `nix store "
+        "verify` fails on them: drop the name, and sign again\n"
     )
 
 
@@ -172,7 +172,7 @@ def test_json(verify: Verify, make_cache: MakeCache) -> None:
     code, out, err = verify(cache, as_json=True)
 
     *lines, last = [json.loads(line) for line in out.splitlines()]
-    message = f"{paths[1]}: the last line does not end, so the narinfo was cut short"
+    message = f"{paths[1]}: the narinfo is incomplete: its last line does not end"
     assert sorted(lines, key=len) == [
         {"error": {"type": "FormatError", "message": message, "hint": "fetch it again", "exit_code": 65}},
         {
@@ -181,7 +181,7 @@ def test_json(verify: Verify, make_cache: MakeCache) -> None:
             "needed": 1,
             "holding": [],
             "not_holding": ["a-1"],
-            "message": f"{STORE_PATH}: 0 of 1 signatures needed hold; under a-1 there is one that does not",
+            "message": f"{STORE_PATH}: 0 valid trusted signatures, 1 required; under a-1 one is not valid",
         },
     ]
     assert last == {"verified": 0, "bad": 1, "gone": 0, "faults": 1, "malformed_keys": 0, "warnings": []}
@@ -198,17 +198,17 @@ def test_faults(verify: Verify, make_cache: MakeCache) -> None:
 
     assert (code, out) == (65, "verified 1, bad 0, faults 2\n")
     assert joined(err).splitlines() == [
-        f"error: {cache}/nix-cache-info: the StoreDir is not a directory of a store; write one, such as /nix/store",
+        f"error: {cache}/nix-cache-info: StoreDir is not a store directory; write one, such as /nix/store",
         f"error: {cache}/x.narinfo: is a symbolic link; sign the file that it leads to",
     ]
 
 
 def test_arguments_that_do_not_fit(verify: Verify, file: Path) -> None:
-    no_key = "--trusted-public-keys has no key that Nix would take; give NAME:BASE64, parted by spaces"
+    no_key = "--trusted-public-keys has no valid Nix key; pass NAME:BASE64, separated by spaces"
     for trusted, needed, message in (
         ("", 1, no_key),
         ("a-1:x", 1, no_key),
-        (A, 0, "--sigs-needed takes a number from 1 upwards"),
+        (A, 0, "--sigs-needed must be a whole number, 1 or more"),
     ):
         with refusal(ConfigError, message):
             verify(file, trusted=trusted, needed=needed)
@@ -288,7 +288,7 @@ def test_a_narinfo_of_another_store_is_a_fault(verify: Verify, make_cache: MakeC
     odd.write_bytes(odd.read_bytes().replace(b"/nix/store", b"/nix/store2"))
     for path in (odd, even):
         sign(path, "a-1", 1)
-    message = f"{odd}: StorePath is of another store than nix-cache-info says; take it out of this cache"
+    message = f"{odd}: StorePath is in another store than nix-cache-info names; remove the narinfo from this cache"
 
     whole = verify(cache)
     single = verify(odd)
@@ -312,7 +312,7 @@ def test_a_cache_may_be_of_another_store(verify: Verify, file: Path) -> None:
 
 def test_more_signatures_than_keys(verify: Verify, file: Path) -> None:
     sign(file, "a-1", 1)
-    warning = "--sigs-needed 2: no path can have so many, for 1 keys are trusted"
+    warning = "--sigs-needed 2: no path can have so many, because 1 keys are trusted"
 
     code, _, err = verify(file, needed=2)
     document = json.loads(verify(file, needed=2, as_json=True)[1].splitlines()[-1])

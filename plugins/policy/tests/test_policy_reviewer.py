@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 from hypothesis import given, strategies as st
+from support.problems import lines_of
 
 import keywright_policy
 from keywright import InstalledNames, Options, ReviewRequest
@@ -34,37 +35,36 @@ REQUEST = ReviewRequest(
 
 
 def objections(request: ReviewRequest, *tables: Mapping[str, object]) -> list[str]:
-    return list(keywright_policy.keywright_configure(Options({"rules": tables}), KNOWN).keywright_review(request))
+    found = keywright_policy.keywright_configure(Options({"rules": tables}), KNOWN).keywright_review(request)
+    return lines_of(found)
 
 
 NO_SIZE = (
-    "wants 3072 bits or more of a key of type rsa, and the size is not known before it is made; allow types by name in "
-    "the rule's types instead"
+    "requires rsa keys of at least 3072 bits, and the size is unknown before the key is generated; allow types by name "
+    "in the rule's types instead"
 )
-NO_END = (
-    "wants keys that end 365d from now at the latest, and this one has no end; pass --expires, or set its expires_in"
-)
+NO_END = "requires keys that expire within 365d, and this one never expires; pass --expires, or set its expires_in"
 NO_AGE = (
-    "wants keys of at most 365d, and store 'local' cannot tell how old this one is; keep it in a store with metadata, "
-    "or change the rule"
+    "requires keys of at most 365d, and store 'local' does not know the age of this one; keep it in a store with "
+    "metadata, or change the rule"
 )
-TOO_SMALL = "wants 3072 bits or more of a key of type rsa, and this one has {}; use a larger one, or change the rule"
+TOO_SMALL = "requires rsa keys of at least 3072 bits, and this one has {}; use a larger one, or change the rule"
 OBJECTIONS: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]] = {
     "type": (
         {},
         {"types": ["ed25519", "oct"]},
-        "allows the types ed25519, oct, and not rsa; use another, or change the rule",
+        "allows the types ed25519, oct, not rsa; use one of these, or change the rule",
     ),
     "type, unknown": (
         {"key_type": ""},
         {"types": ["ed25519"]},
-        "allows the types ed25519, and not an unknown one; use another, or change the rule",
+        "allows the types ed25519, not an unknown one; use one of these, or change the rule",
     ),
-    "format": ({}, {"formats": "nix"}, "allows the formats nix, and not jwk; use another, or change the rule"),
+    "format": ({}, {"formats": "nix"}, "allows the formats nix, not jwk; use one of these, or change the rule"),
     "format, unknown": (
         {"format": None},
         {"formats": "nix"},
-        "allows the formats nix, and not an unknown one; use another, or change the rule",
+        "allows the formats nix, not an unknown one; use one of these, or change the rule",
     ),
     "too small": ({"bits": 3071}, {"minimum_bits": {"rsa": 3072}}, TOO_SMALL.format(3071)),
     "too small to move": ({"operation": "migrate"}, {"minimum_bits": {"rsa": 3072}}, TOO_SMALL.format(2048)),
@@ -72,28 +72,31 @@ OBJECTIONS: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]]
     "no seal": (
         {},
         {"sealed": True},
-        "wants a store with a seal, and store 'local' has none; set one for it, or name another --store",
+        "requires a store with a seal, and store 'local' has none; set a seal for it, or pass another --store",
     ),
     "export": (
         {"operation": "export"},
         {"export": False},
-        "lets no secret half out; use the key where it is kept (sign), or change the rule",
+        "does not allow the export of secret halves; use the key in its store (sign), or change the rule",
     ),
     "operation": (
         {"operation": "destroy"},
         {"operations": ["generate", "bind"]},
-        "allows generate, bind, and no destroy; if that should be, add it to the rule's operations",
+        "allows generate, bind, not destroy; to allow it, add it to the rule's operations",
     ),
     "no end": ({}, {"maximum_age": "365d"}, NO_END),
     "too late an end": (
         {"expires": NOW + timedelta(days=365, microseconds=1)},
         {"maximum_age": "365d"},
-        "wants keys that end 365d from now at the latest; say an earlier --expires",
+        "requires keys that expire within 365d, and this one expires later; pass an earlier --expires",
     ),
     "too old to sign": (
         {"operation": "bind", "created": NOW - timedelta(days=365, microseconds=1)},
         {"maximum_age": "365d"},
-        "wants keys of at most 365d, and this one was made 2025-11-22T11:59:59Z; rotate it",
+        (
+            "requires keys of at most 365d, and this one was created 2025-11-22T11:59:59Z; run `keywright rotate "
+            "prod/jwt`"
+        ),
     ),
     "age unknown": ({"operation": "export"}, {"maximum_age": "365d"}, NO_AGE),
 }
@@ -106,8 +109,8 @@ def test_what_breaks_a_rule_is_objected_to(
     """One sentence with subject, rule and hint; and none for a name that the rule is not for."""
     request = REQUEST._replace(**change)  # type: ignore[arg-type]  # (each a member of its type)
 
-    assert objections(request, table) == [f"rule 1 (*) {message}"]
-    assert objections(request, {**table, "names": ["prod/*", "b"]}) == [f"rule 1 (prod/*, b) {message}"]
+    assert objections(request, table) == [f"rule 1 (*): {message}"]
+    assert objections(request, {**table, "names": ["prod/*", "b"]}) == [f"rule 1 (prod/*, b): {message}"]
     assert objections(request._replace(name="other"), {**table, "names": "prod/*"}) == []
 
 
@@ -174,7 +177,10 @@ def test_a_secret_half_that_stays_in_is_not_moved_into_the_open(table: Mapping[s
     moved = REQUEST._replace(operation="migrate")
 
     assert objections(moved, table) == [
-        "rule 1 (*) lets no secret half out, and store 'local' has no seal; migrate it into one that has"
+        (
+            "rule 1 (*): does not allow secret halves in a store without a seal, such as 'local'; migrate it "
+            "into one with a seal"
+        )
     ]
     assert objections(moved._replace(sealed=True), table) == []
     assert objections(moved, {"export": True, "types": "rsa"}) == []

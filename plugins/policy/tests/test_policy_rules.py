@@ -92,16 +92,16 @@ AGE_RULE = (
     "rule 1: maximum_age must be a whole number from 1 and a unit: s, m, h, d, w or y, such as 365d; at most 36500d"
 )
 NOTHING = (
-    "rule 1 demands nothing; give it one of types, formats, minimum_bits, maximum_age, sealed = true, export = false "
-    "and operations, or take it out"
+    "rule 1 has no requirement; add one of types, formats, minimum_bits, maximum_age, sealed = true, export "
+    "= false and operations, or remove the rule"
 )
 PLUGIN_NAMES_RULE = "must be names of a-z, digits and '-', such as ed25519 or jwk"
 HAS = "a rule has: names, types, formats, minimum_bits, maximum_age, sealed, export, operations"
 
 
 FIXED_SIZE = (
-    "rule 1: minimum_bits has a key type whose size is fixed; say in types which are allowed, and take it out here; "
-    "those of other sizes are: "
+    "rule 1: minimum_bits has a key type whose size is fixed; remove it there, and list allowed "
+    "types in types; types with sizes: "
 )
 NO_TYPE = "has a key type that is not installed{}; available: ec-p256, ed25519, oct, rsa"
 REFUSED = {
@@ -149,7 +149,7 @@ REFUSED = {
     ),
     "operations: renamed": (
         {"operations": ["bind", "reseal"]},
-        "rule 1: operations: 'reseal' was renamed to 'rewrap'; write the new name",
+        "rule 1: operations: 'reseal' was renamed to 'rewrap'; use the new name",
     ),
     "bits: number": ({"minimum_bits": 3072}, BITS_RULE),
     "bits: empty": ({"minimum_bits": {}}, BITS_RULE),
@@ -160,7 +160,7 @@ REFUSED = {
     "bits: no type": ({"minimum_bits": {CANARY: 1}}, BITS_RULE),
     "bits: of a type that is not allowed": (
         {"types": ["rsa"], "minimum_bits": {"rsaa": 3072}},
-        "rule 1: minimum_bits has a type that types does not allow; correct its name, or take it out",
+        "rule 1: minimum_bits has a type that types does not allow; correct its name, or remove it",
     ),
     "age: no unit": ({"maximum_age": "365"}, AGE_RULE),
     "age: nothing": ({"maximum_age": "0d"}, AGE_RULE),
@@ -193,7 +193,7 @@ def test_a_table_without_rules_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         keywright_policy.keywright_configure(Options({"rules": ()}), KNOWN)
 
-    assert text_of(caught.value) == "rules has no rule, so nothing would be refused; give it one, or take the table out"
+    assert text_of(caught.value) == "rules is empty; add a rule, or remove the table"
 
 
 def test_bounds_are_allowed() -> None:

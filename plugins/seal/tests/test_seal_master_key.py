@@ -22,10 +22,10 @@ PAYLOAD = Secret(b"a canary that must not sing")
 
 LENGTH = (
     "seal 'master-key': {} is not 32 bytes as 64 hexadecimal or 44 base64 characters; "
-    "make one with `openssl rand -base64 32`"
+    "create one with `openssl rand -base64 32`"
 )
 CHARACTERS = (
-    "seal 'master-key': {} has characters that hexadecimal or base64 of 32 bytes has not; copy it again, or make one "
+    "seal 'master-key': {} has characters that are neither hexadecimal nor base64; copy it again, or create one "
     "with `openssl rand -base64 32`"
 )
 REFUSED = [

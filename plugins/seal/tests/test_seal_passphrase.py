@@ -139,7 +139,8 @@ def test_without_argon2id(passphrase: Opener, lose_argon2id: Callable[[], None])
     with pytest.raises(SealError) as caught:
         PassphraseSeal().open(options_of(b"correct horse", None))
     assert text_of(caught.value) == (
-        "seal 'passphrase': kdf is argon2id, which this machine lacks; install cryptography 44 or later with OpenSSL "
+        "seal 'passphrase': kdf is argon2id, which is not available on this machine; install cryptography 44 or "
+        "later with OpenSSL "
         "3.2 or later, or set it to scrypt"
     )
     if by_argon2id is not None:
@@ -147,7 +148,7 @@ def test_without_argon2id(passphrase: Opener, lose_argon2id: Callable[[], None])
             opened.unseal(by_argon2id, b"a")
         opened.adopt(by_argon2id)
         assert text_of(caught.value) == (
-            "seal 'passphrase' needs Argon2id, which this machine lacks; "
+            "seal 'passphrase' needs Argon2id, which is not available on this machine; "
             "install cryptography 44 or later with OpenSSL 3.2 or later"
         )
         assert derivation_of(opened.seal(PAYLOAD, b"a")).kind == SCRYPT
@@ -161,11 +162,13 @@ def test_too_little_memory_says_so() -> None:
     with pytest.raises(SealError) as caught:
         derive_root_key(passphrase, derivation)
 
-    assert text_of(caught.value) == "seal 'passphrase' needs more memory for Argon2id than there is; free some"
+    assert text_of(caught.value) == (
+        "seal 'passphrase' has not enough memory for Argon2id; free memory, or lower its costs for new payloads"
+    )
     assert_hidden(passphrase, everything_in(caught.value))
 
 
-TOO_SHORT = "seal 'passphrase': {} has fewer than 8 characters, so it could be guessed; take a longer one"
+TOO_SHORT = "seal 'passphrase': {} has fewer than 8 characters, so it can be guessed; use a longer one"
 BROKEN = "seal 'passphrase': {} has a line break (LF or CR) in it; write it on one line"
 REFUSED = [
     pytest.param(b"", None, TOO_SHORT.format("passphrase"), id="empty"),
@@ -209,8 +212,7 @@ def test_previous_ones_are_few(passphrase: Opener) -> None:
         passphrase(previous=["old horse"] * 9)
 
     assert text_of(caught.value) == (
-        "previous holds more than 8 passphrases; run `keywright rewrap`, and remove those that "
-        "nothing is sealed with any more"
+        "previous has more than 8 passphrases; run `keywright rewrap`, and remove those that are no longer used"
     )
 
 
@@ -227,7 +229,9 @@ def test_scrypt_is_called_by_its_name_where_memory_is_short(monkeypatch: pytest.
     with pytest.raises(SealError) as caught:
         derive_root_key(Secret(b"correct horse"), Derivation(SCRYPT, (17, 8, 1), bytes(16)))
 
-    assert text_of(caught.value) == "seal 'passphrase' needs more memory for scrypt than there is; free some"
+    assert text_of(caught.value) == (
+        "seal 'passphrase' has not enough memory for scrypt; free memory, or lower its costs for new payloads"
+    )
 
 
 def test_refusals_name_the_setting_and_show_no_passphrase(passphrase: Opener) -> None:
@@ -240,6 +244,6 @@ def test_refusals_name_the_setting_and_show_no_passphrase(passphrase: Opener) ->
     with pytest.raises(SealError) as sealing:
         other.seal(PAYLOAD, b"a")
 
-    assert "set passphrase or previous to what sealed it" in text_of(unsealing.value)
-    assert "correct passphrase or previous" in text_of(sealing.value)
+    assert "correct passphrase, add the old one to previous" in text_of(unsealing.value)
+    assert "correct passphrase, or add the old one to previous" in text_of(sealing.value)
     assert_hidden(Secret(b"c4n4ry battery staple"), everything_in(unsealing.value) + repr(other))

@@ -36,19 +36,19 @@ from keywright_sqlite.store import SqliteStore
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
 Run = Callable[..., subprocess.Popen[bytes]]
-FULL = "the disk is full; nothing was written; make room and try again"
+FULL = "the disk is full; nothing was written; free disk space and try again"
 BUSY = (
-    ": another program held the store's lock for longer than the setting `timeout` allows; nothing was written; try "
-    "again, or raise `timeout`"
+    ": another process locked the store for longer than the setting `timeout` allows; nothing was written; "
+    "try again, or raise `timeout`"
 )
 UNSYNCED = (
-    ": the system could not confirm that the write is on the medium; check the disk, then look what the store holds "
-    "before trying again"
+    ": the system could not confirm that the write is on disk; check the disk, then look at the store before you "
+    "try again"
 )
 READ_ONLY = ": this user may not write the file or its directory, nothing was written; use a writable place"
 NOT_OPENED = (
-    ": the database, its -wal or its -shm file cannot be opened; nothing was written; see that its directory is yours "
-    "to read and write"
+    ": the database, its -wal or its -shm file cannot be opened; nothing was written; check that you may read "
+    "and write its directory"
 )
 DAMAGED = ": the database is damaged; restore it from a backup"
 NO_DATABASE = " is not a SQLite database; restore it from a backup, or correct `path`"
@@ -133,7 +133,7 @@ def test_a_disk_that_takes_no_more_leaves_what_was_there(path: str, run: Run) ->
 
 
 def test_a_disk_that_takes_nothing_leaves_no_store(path: str, run: Run) -> None:
-    """Where the new store does not fit there is none, and no file in its place."""
+    """Where the new store does not fit, no store and no file is left."""
     script = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, -1))
@@ -146,7 +146,9 @@ with opened(path) as store:
 
     answer = run(script).communicate()[0].decode()
 
-    assert answer == (f"StoreUnavailableError {path}: the store cannot be made: File too large; nothing was written\n")
+    assert answer == (
+        f"StoreUnavailableError {path}: the store cannot be created: File too large; nothing was written\n"
+    )
     assert os.listdir(os.path.dirname(path)) == []
 
 
@@ -183,7 +185,7 @@ def test_a_new_store_that_cannot_be_synced_is_reported(
 def test_a_directory_that_cannot_be_opened_to_sync_it_is_reported(
     monkeypatch: pytest.MonkeyPatch, path: str, store: WritableStore, make: Make
 ) -> None:
-    """The store is there, though nobody knows whether a power cut leaves it."""
+    """The store is there, though no one knows whether a power cut leaves it."""
     real = os.open
 
     def refusing(target: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
@@ -247,8 +249,8 @@ with SqliteBackend().open(Options({"path": sys.argv[1], "timeout": timedelta(sec
     )
 
     assert traced.stdout.decode() == (
-        f"DurabilityError {path}: the system could not confirm that the write is on the medium; check the "
-        "disk, then look what the store holds before trying again\na\n"
+        f"DurabilityError {path}: the system could not confirm that the write is on disk; check the disk, then look "
+        f"at the store before you try again\na\n"
     )
 
 
@@ -312,7 +314,7 @@ def test_the_plugin_loads_nothing_heavy() -> None:
 
 
 def test_options_have_a_default_timeout() -> None:
-    """Five seconds, and a path that somebody must give."""
+    """Five seconds, and a path that someone must give."""
     defaults = {setting.name: setting.default for setting in SqliteBackend.settings}
 
     assert defaults["timeout"] == timedelta(seconds=5)
@@ -329,7 +331,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A small file system of its own."""
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={request.param}k,mode=700", "tmpfs", tmp_path])
     if mounted.returncode != 0:
-        pytest.skip("this system lets nobody mount")
+        pytest.skip("this system lets no one mount")
     yield tmp_path
     subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
@@ -385,7 +387,7 @@ def test_a_full_disk_loosens_nothing(disk: Path, opened: Opener, make: Make) -> 
 
 
 def test_a_full_disk_is_read_by_two(disk: Path, opened: Opener, make: Make) -> None:
-    """Whoever reads alone lets others in after each call."""
+    """Anyone who reads alone lets others in after each call."""
     path = str(disk / "keys.db")
     with opened(path) as store:
         store.create(make("a"))

@@ -52,9 +52,9 @@ def database(*statements: str) -> Callable[[Path], object]:
 
 NO_FILE = " is not a regular file; point the setting `path` to a file"
 NO_DATABASE = " is not a SQLite database; restore it from a backup, or correct `path`"
-EMPTY = " is empty, which a store never is; restore it from a backup, or remove it"
+EMPTY = " is empty; restore it from a backup, or remove it"
 DAMAGED = ": the database is damaged; restore it from a backup"
-FOREIGN = " is another program's database; correct `path`, or restore it from a backup"
+FOREIGN = " is the database of another program; set `path` to another file, or restore it from a backup"
 NEWER = " was written by a newer keywright (layout 99, and this one knows 1); upgrade this one"
 OTHERS: dict[str, tuple[Callable[[Path], object], type[StoreError], str]] = {
     "text": (lambda place: place.write_text("this is a text file\n" * 99), CorruptedStoreError, NO_DATABASE),
@@ -95,7 +95,7 @@ def test_what_is_no_store_is_refused_and_left_alone(path: str, opened: Opener, w
 def test_a_directory_where_others_may_rename_is_refused(
     tmp_path: Path, opened: Opener, make: Make, danger: str, above: str, made: bool
 ) -> None:
-    """Whoever may rename the database, or a directory above it, may put another in its place.
+    """Anyone who may rename the database, or a directory above it, may put another in its place.
 
     So may the owner of a directory with a sticky bit. The user's path is a link elsewhere.
     """
@@ -111,14 +111,14 @@ def test_a_directory_where_others_may_rename_is_refused(
     if danger == "writable":
         directory.chmod(0o777)
         message = (
-            f"{directory} is writable by everybody, who could put another database in the store's place; run "
-            f"`chmod o-w {directory}`, and see that the keys in it are still yours"
+            f"{directory} is writable by all users, who could replace the database; run "
+            f"`chmod o-w {directory}`, and check that the keys in it are still yours"
         )
     else:
         directory.chmod(0o1755)
         os.chown(directory, 1234, 1234)
         message = (
-            f"{directory} belongs to another user, who could put another database in the store's place; use a "
+            f"{directory} belongs to another user, who could replace the database; use a "
             "directory of your own, or have root `chown` it"
         )
 
@@ -149,7 +149,7 @@ def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path, opened: Opener, na
 @pytest.mark.parametrize("mode", [pytest.param(m, id=f"{m:04o}") for m in (0o640, 0o604, 0o620, 0o602, 0o610)])
 @pytest.mark.parametrize("end", [pytest.param("", id="db"), "-wal", "-shm", "-journal"])
 def test_files_open_to_others_are_refused(path: str, opened: Opener, make: Make, end: str, mode: int) -> None:
-    """A file that others may read or write is named, with the command that mends it."""
+    """A file that others may read or write is named, with the command that fixes it."""
     with opened(path) as store:
         store.create(make())
     target = Path(path + end)
@@ -191,7 +191,7 @@ def test_a_file_of_another_user_is_refused(path: str, opened: Opener, make: Make
 
 @pytest.mark.parametrize("mode", [0o1777, 0o770, 0o775, 0o500])
 def test_a_directory_that_keeps_what_is_mine_is_used(tmp_path: Path, path: str, opened: Opener, mode: int) -> None:
-    """The sticky bit keeps others from renaming, and who is in a group is somebody's choice."""
+    """The sticky bit keeps others from renaming, and who is in a group is someone's choice."""
     with opened(path):
         pass
     tmp_path.chmod(mode)
@@ -275,16 +275,14 @@ def test_a_link_to_nothing_is_no_empty_store(tmp_path: Path, opened: Opener, lin
     with pytest.raises(StoreUnavailableError) as caught, opened(str(path)):
         pass
 
-    assert text_of(caught.value) == (
-        f"{target}: is a link to nothing; mount or make what it leads to, or set another `path`"
-    )
+    assert text_of(caught.value) == (f"{target}: is a broken link; mount or create its target, or set another `path`")
     assert not (tmp_path / "volume").exists()
 
 
 def test_a_link_that_becomes_a_directory_on_the_way_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Opener
 ) -> None:
-    """Between looking whether it is a link and reading it, somebody put a directory there."""
+    """Between looking whether it is a link and reading it, someone put a directory there."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     path = str(tmp_path / "link" / "keys.db")
@@ -324,7 +322,7 @@ def test_an_open_store_whose_file_is_gone_is_damage(path: str, store: WritableSt
         store.create(make("b"))
 
     assert text_of(caught.value) == (
-        f"{path} is gone since it was opened; restore it from a backup, or open the store again"
+        f"{path} was removed after it was opened; restore it from a backup, or open the store again"
     )
     assert not os.path.exists(path)
 
@@ -357,9 +355,7 @@ def test_an_open_store_notices_that_its_file_was_emptied(path: str, store: Writa
     store.create(make())
     os.truncate(path, 0)
 
-    with refuses(
-        CorruptedStoreError, f"{path} is empty, which a store never is; restore it from a backup, or remove it"
-    ):
+    with refuses(CorruptedStoreError, f"{path} is empty; restore it from a backup, or remove it"):
         list(store.names())
 
 
@@ -387,7 +383,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as oth
 
 @pytest.mark.parametrize(("owner", "writes"), [(OTHER_USER, True), (0, False)])
 def test_writes_are_asked_for_as_the_user_that_we_act_as(shared_directory: str, owner: int, writes: bool) -> None:
-    """What root, who started the process, may write does not count once it acts as somebody else."""
+    """What root, who started the process, may write does not count once it acts as someone else."""
     path = Path(shared_directory) / "keys.db"
     path.touch(mode=0o600)
     os.chown(path, owner, owner)
@@ -425,7 +421,7 @@ def test_root_outside_of_a_user_namespace_is_no_stranger(
     told = unprivileged(use)
 
     if told in (os.strerror(1), os.strerror(28)):
-        pytest.skip("this system lets nobody make a user namespace")
+        pytest.skip("this system lets no one make a user namespace")
     assert told == f"0 {OTHER_USER} ['a']"
 
 
@@ -453,7 +449,7 @@ def test_a_second_name_is_told(tmp_path: Path, path: str, store: WritableStore, 
 def test_a_directory_that_its_group_may_write_is_told(
     tmp_path: Path, path: str, store: WritableStore, make: Make, mode: int, told: bool
 ) -> None:
-    """The store takes it, for a group is somebody's choice; with the sticky bit nobody can rename another's file."""
+    """The store takes it, for a group is someone's choice; with the sticky bit no one can rename another's file."""
     store.create(make("a"))
     tmp_path.chmod(mode)
 

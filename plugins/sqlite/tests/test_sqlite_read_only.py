@@ -21,7 +21,7 @@ _OWN = "SELECT name, version, payload, info FROM record WHERE name > ''"
 
 
 def _hand_over(directory: str, mode: int = 0o600) -> None:
-    """Make the files in `directory` the unprivileged user's, and the directory nobody's to write."""
+    """Make the files in `directory` the unprivileged user's, and the directory no one's to write."""
     for name in os.listdir(directory):
         if os.geteuid() == 0:
             os.chown(os.path.join(directory, name), 65534, 65534)
@@ -148,7 +148,7 @@ def test_a_log_that_cannot_be_read_is_unavailable(
 
     assert unprivileged(read) == (
         f"StoreUnavailableError: {fixed}: the database, its -wal or its -shm file cannot be opened; nothing was "
-        "written; see that its directory is yours to read and write"
+        "written; check that you may read and write its directory"
     )
 
 

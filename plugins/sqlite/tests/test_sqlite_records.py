@@ -39,7 +39,7 @@ def test_nothing_is_made_before_the_first_write(path: str, opened: Opener) -> No
     with opened(path) as store:
         assert store.versions("a") == ()
         assert list(store.names()) == []
-        with refuses(KeyNotFoundError, f"{path} holds no a@1; `keywright list` prints what it holds"):
+        with refuses(KeyNotFoundError, f"{path} has no key a@1; `keywright list` lists the keys"):
             store.get("a", 1)
 
     assert not Path(path).exists()
@@ -48,7 +48,7 @@ def test_nothing_is_made_before_the_first_write(path: str, opened: Opener) -> No
 def test_what_is_no_name_or_version_is_refused(store: WritableStore, make: Make) -> None:
     """A name that skipped the door does not get in here either; what cannot be compared is not looked for."""
     message = (
-        "no store holds such a name or version; names are made of a-z, 0-9, '.', '_', '-' and '/', versions are whole "
+        "not a valid name or version; names are made of a-z, 0-9, '.', '_', '-' and '/', versions are whole "
         "numbers from 1"
     )
     for name, version in (("../a", 1), ("a\ud800", 1)):
@@ -70,7 +70,7 @@ def test_what_is_not_there_is_not_found(store: WritableStore, path: str, make: M
     store.create(make("a"))
 
     for name, version in (("", 0), ("", 1), ("a", 0), ("a", -1), ("a", 2), ("b", 1), ("0", 1)):
-        with refuses(KeyNotFoundError, f"{path} holds no {name}@{version}; `keywright list` prints what it holds"):
+        with refuses(KeyNotFoundError, f"{path} has no key {name}@{version}; `keywright list` lists the keys"):
             store.get(name, version)
         assert len(store.versions(name)) == (name == "a")
 
@@ -142,7 +142,7 @@ def test_what_is_refused_says_why(path: str, opened: Opener, make: Make) -> None
         refusals: list[tuple[type[KeywrightError], str, Callable[[], object]]] = [
             (
                 KeyExistsError,
-                f"a@1 is in {path} already; nothing was written; take the next version",
+                f"a@1 already exists in {path}; nothing was written; use the next version",
                 lambda: store.create(make("a")),
             ),
             (
@@ -177,7 +177,7 @@ def test_what_is_refused_says_why(path: str, opened: Opener, make: Make) -> None
             ),
             (
                 KeyNotFoundError,
-                f"{path} holds no b@1; `keywright list` prints what it holds",
+                f"{path} has no key b@1; `keywright list` lists the keys",
                 lambda: store.update_info(make("b").info, old),
             ),
             (
@@ -187,7 +187,7 @@ def test_what_is_refused_says_why(path: str, opened: Opener, make: Make) -> None
             ),
             (
                 KeyNotFoundError,
-                f"{path} holds no b; `keywright list` prints what it holds",
+                f"{path} has no key b; `keywright list` lists the keys",
                 lambda: store.remove("b", ()),
             ),
         ]
@@ -318,7 +318,7 @@ def test_an_older_layout_that_takes_no_writes_says_so(
             return "opened"
 
     assert unprivileged(read) == (
-        f"ReadOnlyStoreError: {path} was written by an older keywright and takes no writes here; open it once where "
+        f"ReadOnlyStoreError: {path} was written by an older keywright, and is read-only here; open it once where "
         "it is writable"
     )
 

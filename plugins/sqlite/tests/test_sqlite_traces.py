@@ -130,8 +130,8 @@ def test_a_reader_in_the_way_is_reported_and_the_next_open_finishes(
             _change(store, change, store.get("a", 1))
 
         assert text_of(caught.value) == (
-            f"{done}, but its old bytes may still be in {path} or its -wal, because another program reads the store or "
-            "the disk fails; they go when the store is next opened without that"
+            f"{done}, but its old bytes may remain in {path} or its -wal: another program uses the store, or "
+            f"the disk fails; close other programs that use the store, then open it again"
         )
         assert _traces(path, canary) == ["keys.db"]
         assert [i.state for i in store.versions("a") if i.revision == info.revision] == []
@@ -163,8 +163,8 @@ def test_a_log_that_cannot_be_read_is_no_damage(
                 _change(store, change, record)
 
         assert text_of(caught.value) == (
-            f"{done}, but its old bytes may still be in {path} or its -wal, because another program reads the store or "
-            "the disk fails; they go when the store is next opened without that"
+            f"{done}, but its old bytes may remain in {path} or its -wal: another program uses the store, or "
+            f"the disk fails; close other programs that use the store, then open it again"
         )
         assert [i.state for i in store.versions("a") if i.revision == record.info.revision] == []
 
@@ -220,7 +220,7 @@ def _change(store: WritableStore, change: str, record: Record) -> None:
     if change == "destroy":
         _destroy(store, record)
     elif change == "replace":
-        store.replace_payload(record.info.name, record.info.version, Secret(b"sealed anew"), record.info.revision)
+        store.replace_payload(record.info.name, record.info.version, Secret(b"sealed again"), record.info.revision)
     else:
         store.remove("a", [Revision(record.info.revision)])
 

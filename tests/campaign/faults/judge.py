@@ -196,7 +196,7 @@ def _report(verdict: Verdict, run: Run, possible: set[str], kind: str) -> Iterat
         rewritten = is_rewritten(target(failed), later)
         if rewritten is False:
             yield f"a failed sync was tried again: {failed.text}"
-        # Whoever only reads promised nothing, and what fails once the store was closed takes nothing back.
+        # A process that only reads promised nothing, and what fails once the store was closed takes nothing back.
         told = verdict.ending == "DurabilityError" or (kind == "dead" and verdict.ending != "done")
         if failed.phase == "write" and not rewritten and not told and verdict.ending != "killed":
             yield f"a sync failed, and it ended as {verdict.ending}: {message}"

@@ -179,7 +179,7 @@ def _is_dirty(path: str, before: Sequence[Call]) -> bool:
                 return False
         elif call.name in CHANGING and path in call.text:
             return True
-    return True  # whoever was killed before may have left it so
+    return True  # a process that was killed before may have left it so
 
 
 def is_rewritten(path: str, later: Sequence[Call]) -> bool | None:

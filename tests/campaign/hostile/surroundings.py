@@ -84,7 +84,7 @@ def in_child(function: Callable[[], object]) -> str:
     return answer
 
 
-def nobody(function: Callable[[], object], user: int = OTHER_USER) -> str:
+def as_other_user(function: Callable[[], object], user: int = OTHER_USER) -> str:
     """The same in a child that is an unprivileged user."""
 
     def call() -> object:

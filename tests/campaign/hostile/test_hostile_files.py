@@ -156,7 +156,7 @@ def test_a_second_name_for_a_file(place: Path, kind: str, file: str) -> None:
         assert store.versions("a")[0].state is State.DESTROYED
         if kind == "file":
             assert outcome.startswith("DurabilityError: ")
-            assert "has another name (a hard link), under which the key can still be read" in outcome
+            assert "the old key can still be read under another name (a hard link)" in outcome
         else:
             assert outcome == "done"
             assert b"canary-one" not in contents(place)
@@ -353,7 +353,7 @@ def test_a_store_deleted_while_it_is_open(
             use(held)
 
     assert text_of(gone.value).startswith(
-        f"{store_path} is gone since it was opened; restore it from a backup, or open"
+        f"{store_path} was removed after it was opened; restore it from a backup, or open"
     )
     assert list(place.iterdir()) == []
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hostile.surroundings import OTHER_USER, contents, fill, in_child, needs_root, nobody, record, told
+from hostile.surroundings import OTHER_USER, as_other_user, contents, fill, in_child, needs_root, record, told
 from kills.worker import Open
 from support import Keywright
 from support.errors import text_of
@@ -30,9 +30,9 @@ from keywright.errors import KeywrightError, ReadOnlyStoreError, StoreUnavailabl
 FULL = {
     "file": (
         "{name}@1 in {path}: the disk is full (No space left on device), nothing was written; "
-        "free some space and try again"
+        "free disk space and try again"
     ),
-    "sqlite": "{path}: the disk is full; nothing was written; make room and try again",
+    "sqlite": "{path}: the disk is full; nothing was written; free disk space and try again",
 }
 
 
@@ -367,7 +367,7 @@ def test_no_store_on_a_read_only_mount(kind: str, opened: Open, mounted: Callabl
 
 
 def own(place: Path, *, mode: int) -> None:
-    """Give all below to the user nobody; directories get this mode."""
+    """Give all below to the unprivileged user; directories get this mode."""
     for directory, _, files in os.walk(place, topdown=False):
         for name in files:
             os.chown(os.path.join(directory, name), OTHER_USER, OTHER_USER)
@@ -378,7 +378,7 @@ def own(place: Path, *, mode: int) -> None:
 OWNED = {
     "file": (
         "AccessDeniedError: {path}: access is denied (Permission denied); run as the store's owner, or "
-        "correct the permissions"
+        "change its permissions"
     ),
     "sqlite": (
         "AccessDeniedError: {path} belongs to another user, who could change it; use a store of your own, or have "
@@ -400,9 +400,9 @@ def test_another_users_store(kind: str, place: Path, store_path: Path, opened: O
         with opened() as store:
             return str(list(store.names()))
 
-    assert nobody(open_it) == "['a']"
+    assert as_other_user(open_it) == "['a']"
 
-    assert nobody(open_it, OTHER_USER - 1) == OWNED[kind].format(path=store_path)
+    assert as_other_user(open_it, OTHER_USER - 1) == OWNED[kind].format(path=store_path)
 
 
 def test_a_store_in_a_sticky_directory(kind: str, place: Path, opened: Open) -> None:
@@ -428,14 +428,14 @@ def test_a_name_taken_by_another_user_in_a_sticky_directory(
         with opened() as store:
             store.create(record())
 
-    assert nobody(squat) == "None"
+    assert as_other_user(squat) == "None"
 
     def use() -> str:
         with opened() as store:
             store.create(record("b", payload=b"canary-two"))
         return "done"
 
-    assert nobody(use, OTHER_USER - 1).startswith("AccessDeniedError: ")
+    assert as_other_user(use, OTHER_USER - 1).startswith("AccessDeniedError: ")
     assert b"canary-two" not in b"".join(path.read_bytes() for path in place.rglob("*") if path.is_file())
 
 
@@ -474,7 +474,7 @@ def test_a_clock_that_jumps_between_commands(at: Callable[[datetime], KeyRing], 
     assert revisions == [revisions[0]] * 4
     with at(NOW - YEAR) as ring:
         ring.disable("a@2")
-        with pytest.raises(KeywrightError, match="version 2 is disabled, and an older version never replaces"):
+        with pytest.raises(KeywrightError, match="version 2 is disabled, and older versions are not used again"):
             ring.sign("a", b"hello")
         ring.enable("a@2")
         ring.destroy("a@1")

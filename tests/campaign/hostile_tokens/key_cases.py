@@ -61,7 +61,7 @@ def key_cases() -> Iterator[Case]:
 
 
 def _secrets() -> Iterator[Case]:
-    """The token holds under the secret, which is none."""
+    """The token is valid under the secret, which is not secret."""
     rsa_, point = rsa_key().public_key(), octets(ED["x"])
     spki = rsa_.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for name, fault, rule, secret in (

@@ -101,7 +101,7 @@ def _joserfc() -> Calls:
 def _pyjwt() -> Calls:
     def key_of(given: Given) -> Any:
         if "keys" in given.key:
-            raise NotImplementedError  # whoever calls it picks one
+            raise NotImplementedError  # the caller picks one
         return import_module("jwt").PyJWK(given.key, None if "alg" in given.key else (given.algorithms or [None])[0])
 
     def claims(given: Given) -> object:

@@ -94,7 +94,7 @@ def test_the_page_shows_the_table() -> None:
     assert f"| refuses | {len(CASES)} |" in page
 
 
-# 64 MiB, in every place where somebody else's bytes come in.
+# 64 MiB, in every place where someone else's bytes come in.
 SIZE = 64 << 20
 DIRECT = next(encrypted_cases()).good
 HUGE: list[Any] = [

@@ -39,28 +39,28 @@ WITHOUT_EFFECT = [
 REFUSED = {
     **{f"{line} ''": f"{line.split()[-1]} is empty: give it a value, or leave it out" for line in EMPTY},
     "generate a --kid=": "--kid is empty: give it a value, or leave it out",
-    **{f"{line} x {line.split()[-1]} y": f"{line.split()[-1]} is given twice: leave one out" for line in TWICE},
+    **{f"{line} x {line.split()[-1]} y": f"{line.split()[-1]} is given twice" for line in TWICE},
     **{
-        f"{line} x": "{1} has no meaning for keywright {0}: leave it out".format(
-            *line.removesuffix(" a").rsplit(" ", 1)
-        )
+        f"{line} x": "{1} does not apply to keywright {0}: leave it out".format(*line.removesuffix(" a").rsplit(" ", 1))
         for line in WITHOUT_EFFECT
     },
-    "--store x convert --from nix --to jwk": "--store has no meaning for keywright convert: leave it out",
+    "--store x convert --from nix --to jwk": "--store does not apply to keywright convert: leave it out",
     "nix key generate-secret --log-format CANARY": (
-        "argument --log-format: takes one of 'raw', 'internal-json', 'bar', 'bar-with-logs'"
+        "argument --log-format: must be one of 'raw', 'internal-json', 'bar', 'bar-with-logs'"
     ),
-    "jose jwk create-secret-key --format '(choose from CANARY)'": "argument --format: takes one of 'object', 'base64'",
+    "jose jwk create-secret-key --format '(choose from CANARY)'": (
+        "argument --format: must be one of 'object', 'base64'"
+    ),
     "jose jwk create-secret-key --bits CANARY": "argument --bits: takes a value of type int",
-    "list --CANARY": "there is no such option",
-    "list --CANARY=x": "there is no such option",
-    "list -z": "there is no such option",
-    "ensure --dry-run": "there is no option --dry-run",
-    "list --dry-run=CANARY": "there is no option --dry-run",
-    f"list --{'x' * 29}": "there is no such option",
-    "list --Dry-Run": "there is no such option",
-    "list --labl CANARY": "there is no option --labl (did you mean '--label'?)",
-    "list a CANARY": "there is an argument too many",
+    "list --CANARY": "unknown option",
+    "list --CANARY=x": "unknown option",
+    "list -z": "unknown option",
+    "ensure --dry-run": "unknown option --dry-run",
+    "list --dry-run=CANARY": "unknown option --dry-run",
+    f"list --{'x' * 29}": "unknown option",
+    "list --Dry-Run": "unknown option",
+    "list --labl CANARY": "unknown option --labl (did you mean '--label'?)",
+    "list a CANARY": "too many arguments",
     "list --json=CANARY": "argument --json: takes no value",
 }
 
@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_refused(told: Told, line: str, message: str) -> No
     assert CANARY not in err
 
 
-TWO_OF_ONE = "--attribute names one thing twice; leave one out"
+TWO_OF_ONE = "--attribute gives one name twice; remove one of them"
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,16 @@ TWO_OF_ONE = "--attribute names one thing twice; leave one out"
         pytest.param("a:=2 a=1", TWO_OF_ONE, id="both ways turned"),
         pytest.param(
             'a:={"b":{"c":1,"c":2}}',
-            "--attribute NAME:=VALUE names a member of an object twice; leave one out",
+            "--attribute NAME:=VALUE has a duplicate member; remove one of them",
             id="a member",
         ),
-        pytest.param("a:=NaN", "--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE", id="NaN"),
-        pytest.param("a:=1e999", "--attribute NAME:=VALUE takes JSON; for text write NAME=VALUE", id="infinite"),
-        pytest.param(":=1", "--attribute takes NAME=VALUE; write it so", id="no name"),
+        pytest.param(
+            "a:=NaN", "--attribute NAME:=VALUE has no valid JSON after :=; for text write NAME=VALUE", id="NaN"
+        ),
+        pytest.param(
+            "a:=1e999", "--attribute NAME:=VALUE has no valid JSON after :=; for text write NAME=VALUE", id="infinite"
+        ),
+        pytest.param(":=1", "--attribute is not NAME=VALUE; such as team=web", id="no name"),
     ],
 )
 def test_attributes_are_not_guessed(told: Told, words: str, message: str) -> None:
@@ -299,7 +303,7 @@ def test_a_profiles_allow_list_holds_whatever_else_is_wrong(
 
     done = keywright(*arguments, "nix", "key", "check", "absent", env=variables)
 
-    assert (b"there is no such command" not in done.stderr) == allowed
+    assert (b"does not name the plugin" not in done.stderr) == allowed
 
 
 def test_a_command_of_a_plugin_that_is_left_out(home: Path, keywright: Keywright) -> None:
@@ -310,10 +314,10 @@ def test_a_command_of_a_plugin_that_is_left_out(home: Path, keywright: Keywright
     (home / "keywright.toml").write_text("broken")
     unreadable = keywright(*command)
 
-    message = b"error: there is no such command: the setting `plugins` leaves the plugin 'nix' out\n"
+    message = b"error: the setting `plugins` does not name the plugin 'nix' of this command\n"
     message += b"hint: add it there\n"
     assert (left_out.returncode, left_out.stderr) == (2, message)
-    assert misspelt.stderr.startswith(b"error: there is no such command\nhint: keywright has: ")
+    assert misspelt.stderr.startswith(b"error: unknown command\nhint: keywright has: ")
     assert unreadable.returncode == 0
 
 

@@ -185,9 +185,9 @@ def test_an_option_without_its_value_and_a_command(told: Told, line: str) -> Non
     """One line says what is missing, and no list of commands hides it."""
     *group, option = line.removesuffix(" a.b").split()
     words = "two values" if option == "--option" else "a value"
-    end = f"and the command line ends before that\nhint: see {' '.join(('keywright', *group))} --help"
+    hint = f"see {' '.join(('keywright', *group))} --help"
 
-    assert told(*line.split()) == (2, "", printed(f"{option} takes {words}, {end}"))
+    assert told(*line.split()) == (2, "", printed(f"{option} requires {words}; {hint}"))
 
 
 @pytest.mark.parametrize("words", ["", "nix key"])
@@ -196,7 +196,7 @@ def test_no_command(told: Told, words: str) -> None:
     (bare, _, overview), (code, out, listed) = told(*words.split()), told(*words.split(), "--json")
 
     group = f"keywright {words}".rstrip()
-    message = f"error: no command is named\nhint: see {group} --help\n"
+    message = f"error: no command is given\nhint: see {group} --help\n"
     assert json.loads(out) == _document("ConfigError", 2, message.encode())
     assert (code, bare, listed) == (2, 2, overview + message)
     assert overview.startswith(f"usage: {group} COMMAND")

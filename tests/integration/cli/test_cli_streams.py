@@ -19,11 +19,11 @@ from keywright.cli.io import Progress
 CLOSED = "error: standard output is closed, so there is nowhere to print to\nhint: redirect it, or pass -o FILE\n"
 
 FULL = (
-    "error: standard output: cannot be written (No space left on device)\nhint: what was done stands, so look "
+    "error: standard output: cannot be written (No space left on device)\nhint: the command took effect: check "
     "before you repeat it\n"
 )
 
-ABSENT = "error: store 'default' has no key c\nhint: make one with generate or import, or name another --store\n"
+ABSENT = "error: store 'default' has no key c\nhint: create it with `keywright generate c`, or pass another --store\n"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_dash_is_a_stream_and_an_empty_path_is_nothing(shell: Shell, home: Pat
 
     assert done.stdout == shell("keywright export a").stdout != ""
     assert not (home / "-").exists()
-    message = "error: the path of the file to read is empty\nhint: name a file, or - for standard input\n"
+    message = "error: FILE is empty\nhint: pass a path, or - for standard input\n"
     assert (empty.returncode, empty.stdout, empty.stderr) == (2, "", message)
 
 
@@ -242,7 +242,7 @@ def test_a_kid_does_not_steer_the_terminal(keywright: Keywright) -> None:
     assert shown.count("\n") == 1
 
 
-TOO_MUCH = "has more than {} bytes, the most that is read here; check that it is what you meant"
+TOO_MUCH = "has more than {} bytes; check that it is what you meant"
 JWE = "jose jwe encrypt --key a --key-algorithm dir --content-algorithm A256GCM"
 
 
@@ -397,7 +397,7 @@ def test_nothing_is_drawn_for_programs_and_log_files(
 
 
 PROMPT = b"API key: "
-NOTHING = "standard input is empty; give the API key there: keywright jose api-key verify < api-key.txt"
+NOTHING = "standard input is empty; pass the API key there: keywright jose api-key verify < api-key.txt"
 
 
 def typed_in(home: Path, environment: dict[str, str], text: str) -> tuple[int, str, str, str]:

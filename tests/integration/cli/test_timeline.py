@@ -179,7 +179,7 @@ def test_no_line_is_longer_than_the_terminal(terminal: Terminal, columns: int) -
 
 @pytest.mark.usefixtures("keys")
 def test_a_reason_is_the_last_column(keywright: Keywright) -> None:
-    """What a pipe gets has the reason behind the kid, escaped, and nothing where there is none."""
+    """What a pipe gets has the reason behind the kid, escaped, and nothing without a reason."""
     rows = [row.split("\t") for row in keywright("show", "prod/jwt").stdout.decode().splitlines()]
 
     assert [row[9:] for row in rows[8:]] == [[r'old\\new; was compromised: "leaked"'], ["leaked"], [], []]

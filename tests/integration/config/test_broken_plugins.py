@@ -85,7 +85,7 @@ BROKEN = [
     ),
     pytest.param(
         FORMAT.replace("return [Format()]", "return Format()"),
-        "failed in keywright_register_formats with TypeError: it returned Format, where a list or tuple belongs",
+        "failed in keywright_register_formats with TypeError: it returned Format, and not a list or tuple",
         id="returns-one-object",
     ),
     pytest.param(
@@ -304,13 +304,12 @@ def test_plugins_that_fail_to_review_or_observe(install: Install, run: Run) -> N
     install("strict", START + "@hookimpl\ndef keywright_review(request): raise RuntimeError('boom')\n", name="worse")
     refused, after = run("generate", "b"), run("list")
 
-    warning = "warning: plugin 'bad' could not note what happened (generate of {}): RuntimeError: boom\n"
+    warning = "warning: plugin 'bad' did not record generate of {}: RuntimeError: boom\n"
     assert (generated.returncode, generated.stdout) == (0, "cache.example.org@1\n")
     assert generated.stderr == warning.format("cache.example.org")
     assert (refused.returncode, refused.stdout) == (5, "")
     assert refused.stderr == warning.format("b") + (
-        "error: generate of b is refused by plugin 'worse': its review failed with RuntimeError: boom, and what is "
-        "not reviewed is refused\n"
+        "error: generate of b is refused by plugin 'worse': its review failed with RuntimeError: boom\n"
     )
     assert (after.returncode, after.stdout.count("\n")) == (0, 1)
 

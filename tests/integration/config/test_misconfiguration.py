@@ -15,7 +15,7 @@ backend = "sqlite"
 path = "keys.db"
 """
 
-# What stands in the file (after SOUND at the `+`), the path that the message names, and part of the way out.
+# What stands in the file (after SOUND at the `+`), the path that the message names, and part of the hint.
 WRONG: dict[str, tuple[str, str, str]] = {
     "no TOML": ("default_store = ", "keywright.toml: ", "TOML"),
     "no UTF-8": ("default_store = '\udcff'", "", "UTF-8"),
@@ -53,7 +53,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a setting of another backend": (
         "+[stores.other]\nbackend='file'\npath='x'\nid='x'",
         "stores.other.id",
-        "it has: path, timeout",
+        "store backend 'file' has: path, timeout",
     ),
     "a missing setting": ("+[stores.other]\nbackend='file'", "stores.other.path", "needs it"),
     "a path that is not text": ("+[stores.other]\nbackend='file'\npath=3", "stores.other.path", "must be a path"),
@@ -72,7 +72,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a duration of another unit": (
         "+[stores.other]\nbackend='sqlite'\npath='x'\ntimeout='3mo'",
         "stores.other.timeout",
-        "s, m, h, d, w or y",
+        "(s, m, h, d, w or y)",
     ),
     "variables that are not a table": (
         "+[stores.other]\nbackend='env'\nvariables='X'",
@@ -154,8 +154,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
     ),
     "a profile in a profile": (
         "+[profiles.ci.profiles.x]\ndefault_store='a'",
-        "profiles.ci holds",
-        "beside the others",
+        "profiles.ci has",
+        "move it to the top level",
     ),
 }
 

@@ -65,7 +65,7 @@ VARIABLE = "b4Zk9LwVf2hN8sPdE1u"
         pytest.param(
             f'{{ env = "{VARIABLE}" }}',
             '{ "env" = "<secret>" }',
-            "points to the environment variable, which is not set; set it",
+            "points to the environment variable, which is not set; set it, or change the setting",
             id="variable",
         ),
     ],
@@ -123,7 +123,7 @@ def test_a_path_is_shown(keywright: Keywright) -> None:
     [
         (("generate", "b", "--type"), "no key type is called '<looks like a key or token>'\nhint: installed: "),
         (("list", "--store"), 'stores."<looks like a key or token>" is not configured'),
-        (("list", "--config"), "<looks like a key or token>: does not exist\nhint: check the path, or make it"),
+        (("list", "--config"), "<looks like a key or token>: does not exist\nhint: check the path, or create it"),
     ],
 )
 def test_it_is_said_what_it_looks_like(keywright: Keywright, command: tuple[str, ...], told: str) -> None:
@@ -138,5 +138,6 @@ def test_a_config_that_is_there_is_named(home: Path, keywright: Keywright) -> No
     (directory / "keywright.toml").write_text("broken")
 
     assert keywright("list", "--config", str(directory / "keywright.toml")).stderr.decode() == (
-        f"error: {directory}/keywright.toml: the end is not TOML\nhint: correct it, see https://toml.io/en/v1.0.0\n"
+        f"error: {directory}/keywright.toml: invalid TOML: expected '=' after a key in a key/value "
+        f"pair\nhint: check the quotes and brackets there\n"
     )

@@ -119,7 +119,7 @@ def test_variables(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
             "KEYWRIGHT_KEY_X_FILE: points to a file that other users may read; run `chmod go-r` on it, and "
             "replace the key if others may have read it"
         ),
-        ("KEYWRIGHT_KEY_Y: the environment variable KEYWRIGHT_KEY_Y is set but empty; set it to the key, or unset it"),
+        "KEYWRIGHT_KEY_Y: the environment variable KEYWRIGHT_KEY_Y is set but empty; set it to the key, or unset it",
         (
             "TEST_KEY: the environment variables TEST_KEY and TEST_KEY_FILE are both set, and "
             "only one can be meant; unset the other"
@@ -139,8 +139,8 @@ def test_a_public_key_after_one_of_our_own(ring: Ring) -> None:
     assert ring.problems() == [
         Problem(
             "a@2 in store 'file'",
-            "is a public key after one of our own, and no command puts one there",
-            "find out who did; destroy it, for this ring signed nothing that it verifies",
+            "is a public key after a secret one, and no command puts one there",
+            "check who can write to the store, then destroy it: nothing that it verifies was signed here",
         )
     ]
     with ring.open() as opened:
@@ -204,10 +204,10 @@ def test_stores_that_do_not_open(ring: Ring) -> None:
             "store 'absent': given settings: stores.absent.backend: no store backend is called 'absent'; installed: "
             "chain, env, file, memory, sqlite"
         ),
-        ("store 'bad': given settings: stores.bad.path is missing: store backend 'file' needs it, a path, as text"),
+        "store 'bad': given settings: stores.bad.path is missing; store backend 'file' needs it: a path, as text",
         f"store 'damaged': {ring.db} is not a SQLite database; restore it from a backup, or correct `path`",
         f"a@1 in {ring.keys}: the directory may be read by other users; run `chmod 0700` on it",
-        f"store 'plain': {ring.home / 'plain'}: is not a directory; set `path` to one, or to where one can be made",
+        f"store 'plain': {ring.home / 'plain'}: is not a directory; set `path` to a directory",
     ]
     assert_hidden(keywright.Secret(b"canary"), "\n".join(told))
 
@@ -297,13 +297,10 @@ def test_keys_that_are_declared(ring: Ring) -> None:
 
     assert ring.findings(keys) == [
         (
-            "old in store 'file': its rotation is overdue: version 1 was made at 2027-01-01T12:00:00Z, and "
-            "keys.old.rotate_every is 90d; run `keywright rotate --due old`"
+            "old in store 'file': its rotation is overdue: version 1 was created at 2027-01-01T12:00:00Z, "
+            "and keys.old.rotate_every is 90d; run `keywright rotate --due old`"
         ),
-        (
-            "never in store 'db': is declared as keys.never, and no version of it was ever made; run `keywright ensure "
-            "never`"
-        ),
+        ("never in store 'db': is declared as keys.never, but does not exist; run `keywright ensure never`"),
         (
             "var in store 'env': var@1 would be in the environment variable KEYWRIGHT_KEY_VAR, or in a file that "
             "KEYWRIGHT_KEY_VAR_FILE points to, and neither is set; set one, or name another in the setting `variables`"
@@ -319,8 +316,8 @@ def test_a_setting_that_cannot_be_read(ring: Ring) -> None:
 
     assert ring.findings({"a": {"rotate_every": {"env": "TEST_KEY_NOT_SET"}}}) == [
         (
-            "configuration: given settings: keys.a.rotate_every points to the environment variable TEST_KEY_NOT_SET, "
-            "which is not set; set it"
+            "configuration: given settings: keys.a.rotate_every points to the environment variable "
+            "TEST_KEY_NOT_SET, which is not set; set it, or change the setting"
         )
     ]
 
@@ -333,20 +330,26 @@ def test_names_without_a_primary(ring: Ring) -> None:
         opened.compromise("compromised")
         opened.disable("disabled")
         opened.destroy("ended")
-    older = "and an older version never replaces a newer one"
+    older = "and older versions are not used again"
 
     said = [
-        f"compromised in store 'file': no version signs: version 1 is compromised, {older}; rotate",
-        f"disabled in store 'file': no version signs: version 1 is disabled, {older}; enable it again, or rotate",
         (
-            "later in store 'file': no version signs: version 1 is announced and signs from 2027-01-02 12:00:00 UTC; "
-            "wait until then, or rotate"
+            f"compromised in store 'file': no version signs: version 1 is compromised, {older}; run "
+            "`keywright rotate compromised`"
+        ),
+        (
+            f"disabled in store 'file': no version signs: version 1 is disabled, {older}; run `keywright enable "
+            f"disabled@1`, or run `keywright rotate disabled`"
+        ),
+        (
+            "later in store 'file': no version signs: version 1 is announced and signs from 2027-01-02 "
+            "12:00:00 UTC; wait until then, or run `keywright rotate later --activate-in 0s`"
         ),
     ]
     assert ring.findings() == said
     assert ring.findings({"ended": {}}) == [
         *said[:2],
-        f"ended in store 'file': no version signs: version 1 is destroyed, {older}; rotate",
+        f"ended in store 'file': no version signs: version 1 is destroyed, {older}; run `keywright rotate ended`",
         said[2],
     ]
 
@@ -362,16 +365,13 @@ def test_declared_keys_in_a_chain(ring: Ring) -> None:
     }
 
     assert ring.findings(keys, stores=chained) == [
+        ("never in chain 'both': is declared as keys.never, but does not exist; run `keywright ensure never`"),
         (
-            "never in chain 'both': is declared as keys.never, and no version of it was ever made; run `keywright "
-            "ensure never`"
-        ),
-        (
-            "old in chain 'both': its rotation is overdue: version 1 was made at 2027-01-01T12:00:00Z, and "
-            "keys.old.rotate_every is 90d; run `keywright rotate --due old`"
+            "old in chain 'both': its rotation is overdue: version 1 was created at 2027-01-01T12:00:00Z, "
+            "and keys.old.rotate_every is 90d; run `keywright rotate --due old`"
         ),
         (
             "old in chain 'both': old is in store 'file', and the chain 'both' writes to 'db'; move it with `keywright "
-            "migrate --from file --to db old`, or name store 'file'"
+            "migrate --from file --to db old`, or pass --store file"
         ),
     ]

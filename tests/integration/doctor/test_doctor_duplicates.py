@@ -94,7 +94,7 @@ def test_a_key_that_was_imported_twice_is_not_to_be_migrated(ring: Ring) -> None
     assert ring.findings() == [TWO_KEYS.format("a", "keys.a.store")]
     assert [one.outcome for one in moved] == ["conflict"]
     assert text_of(moved[0].error) == (
-        "a@1 in store 'db' is the same key with another time of creation or end, as if imported twice; leave both "
+        "a@1 in store 'db' is the same key with other dates, as if imported twice; leave both "
         "where they are, set keys.a.store to the store whose key counts, and migrate the other names by naming them"
     )
 
@@ -143,5 +143,5 @@ def test_one_place_under_two_names(ring: Ring) -> None:
     ring.make("a")
     stores = {**ring.stores, "again": ring.stores["file"]}
 
-    message, hint = "are one and the same place", "remove one of the two tables, or correct its settings"
+    message, hint = "have the same location", "remove one of the two tables, or correct its settings"
     assert ring.problems(stores=stores) == [Problem("stores 'file' and 'again'", message, hint)]

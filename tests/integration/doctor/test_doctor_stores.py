@@ -49,14 +49,14 @@ def _pending(root: Path) -> None:
 # What is done below the store's root, and what is said; PATH is the root.
 FILE_FAULTS: list[tuple[str, Callable[[Path], object], list[str]]] = [
     ("key open to others", lambda root: (root / "a/@1/key").chmod(0o640), [
-        ("a@1 in PATH: the key file may be read or changed by others; take that away with chmod 0600, "
-        "and count the key as seen"),
+        ("a@1 in PATH: other users may read or change the key file; run `chmod 0600` on it, and replace the key if "
+         "others may have read it"),
     ]),
     ("metadata open to others", lambda root: (root / "a/@1/meta.json").chmod(0o644), [
         "a@1 in PATH: the file `meta.json` may be read by other users; run `chmod 0600` on it",
     ]),
     ("metadata writable by others", lambda root: (root / "a/@1/meta.json").chmod(0o666), [
-        "a@1 in PATH: the file may be changed by other users; take that away with chmod go-w",
+        "a@1 in PATH: the file may be changed by other users; run `chmod go-w` on it",
     ]),
     ("directory open to others", lambda root: (root / "a").chmod(0o755), [
         "a in PATH: the directory may be read by other users; run `chmod 0700` on it",
@@ -81,32 +81,31 @@ FILE_FAULTS: list[tuple[str, Callable[[Path], object], list[str]]] = [
         "PATH: interrupted writes left files in .keywright/tmp, which may contain keys; remove them",
     ]),
     ("pending note", _pending, [
-        "PATH: an interrupted write is not completed; fix the other problems, then write to the store",
+        ("PATH: an interrupted write was not completed; fix the other problems, then run any command that "
+        "writes, such as `keywright label`"),
         "a@1 in PATH: a file is missing; restore it from a backup",
     ]),
     ("stranger in the private area", lambda root: (root / ".keywright/other").touch(), [
-        ("PATH: something (`.keywright/other`) that keywright did not write stands beside the store's "
-        "own; move it away"),
+        ("PATH: unexpected file or directory (`.keywright/other`) beside the store's own; move it out of the "
+         "store"),
     ]),
     ("unknown file beside a key", lambda root: (root / "a/@1/other").touch(), [
-        ("a@1 in PATH: a file (`a/@1/other`) that keywright did not write stands beside the key; move it "
-        "away"),
+        ("a@1 in PATH: unexpected file (`a/@1/other`) beside the key; move it out of the store"),
     ]),
     ("copy that an editor left", lambda root: (root / "a/@1/.key.swp").touch(), [
-        ("a@1 in PATH: a file (`a/@1/.key.swp`) that keywright did not write stands beside the key; move "
-        "it away"),
+        ("a@1 in PATH: unexpected file (`a/@1/.key.swp`) beside the key; move it out of the store"),
     ]),
     ("file among the names", lambda root: (root / "a/other").touch(), [
-        "a in PATH: a file or link (`a/other`) stands among the names; move it away",
+        "a in PATH: unexpected file or link (`a/other`) among the names; move it out of the store",
     ]),
     ("no name", lambda root: (root / "UPPER").mkdir(), [
-        "PATH: a directory (`UPPER`) among the names has no name's name; move it away",
+        "PATH: unexpected directory (`UPPER`): it is not a valid name; move it out of the store",
     ]),
     ("no version", lambda root: (root / "a/@01").mkdir(), [
-        "a in PATH: a directory (`a/@01`) among the versions has no version's name; move it away",
+        "a in PATH: unexpected directory (`a/@01`): it is not a valid version; move it out of the store",
     ]),
     ("version without a name", lambda root: (root / "@1").mkdir(), [
-        "PATH: a version (`@1`) stands where only names belong; move it away",
+        "PATH: unexpected version (`@1`) among the names; move it out of the store",
     ]),
     ("half removed", lambda root: (root / "a/@removed").touch(), [
         ("a in PATH: a removal was interrupted, and hides its versions; remove the directory, or "

@@ -112,8 +112,8 @@ def test_no_version_will_do(ring: Rings, refused: Refused) -> None:
     opened.disable("box@2")
     with refused(
         PolicyError,
-        "box has no version to encrypt for: version 2 is disabled, and an older version never replaces a newer "
-        "one; enable it again, or rotate",
+        "box has no version to encrypt for: version 2 is disabled, and older versions are not used again; "
+        "run `keywright enable box@2`, or run `keywright rotate box`",
     ):
         opened.encrypter("box")
     with refused(

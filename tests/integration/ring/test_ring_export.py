@@ -90,7 +90,9 @@ def test_a_tombstone_still_has_its_public_half(ring: Rings, refused: Refused) ->
     opened.destroy("a")
 
     assert opened.export("a@1") == public
-    with refused(NotExportableError, "a@1 is destroyed, and its secret half with it; rotate to make a new version"):
+    with refused(
+        NotExportableError, "a@1 is destroyed, and its secret half with it; rotate it to create a new version"
+    ):
         opened.export("a@1", secret=True)
 
 
@@ -210,11 +212,11 @@ def test_lenience_reads_and_writes_odd_names() -> None:
         pytest.param(
             OKP, {"from_": "jwk", "to": "nix"}, UnsupportedKeyError,
             "the kid of this key cannot be a Nix key name: it is empty; choose one with --kid",
-            id="a name that nobody chose is not made up",
+            id="a name that no one chose is not made up",
         ),
         pytest.param(
             Secret(b""), {"from_": "jwk", "to": "nix"}, MalformedKeyError,
-            "the data is empty, and a key belongs there; see what should have written it",
+            "the data is empty, where a key is expected; pass the key in FILE or on standard input",
             id="nothing",
         ),
         pytest.param(
@@ -240,13 +242,13 @@ def test_lenience_reads_and_writes_odd_names() -> None:
         ),
         pytest.param(
             ODD_NIX, {"from_": "nix", "to": "nix"}, MalformedKeyError,
-            f"the name of the Nix key {ODD}; give it another (--kid), or pass --lenient",
+            f"the name of the Nix key {ODD}; set another with --kid, or pass --lenient",
             id="an odd name, strictly",
         ),
         pytest.param(
             NIX, {"from_": "nix", "to": "nix", "kid": "a b"}, UnsupportedKeyError,
-            f"format 'nix' does not carry this key: the name of the Nix key {ODD}; give it another (--kid), or pass "
-                "--lenient",
+            f"format 'nix' does not carry this key: the name of the Nix key {ODD}; set another with --kid, or pass "
+            f"--lenient",
             id="an odd kid, strictly",
         ),
         pytest.param(
@@ -282,5 +284,5 @@ def test_text_is_refused_and_not_shown() -> None:
         keywright.convert("a-1:" + "CANARY" * 3, from_="nix", to="jwk")  # type: ignore[call-overload]  # is tested
 
     shown = traceback_with_locals(caught.value)
-    assert text_of(caught.value) == "a key is given as bytes or as a Secret; encode text before"
+    assert text_of(caught.value) == "a key must be bytes or a Secret; encode text first"
     assert "CANARY" * 3 not in shown

@@ -143,7 +143,7 @@ def test_the_configuration_says_it_all(ring: Rings) -> None:
 
     assert (info.key_type, info.format, info.kid) == ("oct", "jwk", "prod/jwt/1")
     assert (info.labels, info.overlap) == ({"user_id": "7"}, timedelta(days=14))
-    assert info.activates is None, "there is nobody to announce the first version to"
+    assert info.activates is None, "there is no one to announce the first version to"
     assert len(opened.load("prod/jwt").secret or b"") == 64
     assert opened.load("prod/jwt").attributes == {"use": "sig"}
     assert [*opened.names()] == []
@@ -212,13 +212,13 @@ def test_times_come_in_any_zone(ring: Rings) -> None:
     assert info.activates.tzinfo is UTC
 
 
-LABEL_NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
+LABEL_NAME = "a label name must be 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
 
 KID = "must be text with no other braces than {name} and {version}, and not empty"
 
 LONG_KID = "must have at most 1024 characters; choose a shorter one"
 
-ORDER = "expires must be after the activation and after now, or the key would never sign"
+ORDER = "expires must be after the activation and after now, or the key would never sign; pass a later time"
 
 ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
 
@@ -243,32 +243,32 @@ LATE = timezone(timedelta(hours=-12))
         pytest.param(
             {"bits": 256},
             ConfigError,
-            "argument: bits is not a setting of key type 'ed25519'; it has: none",
+            "bits is not a setting of key type 'ed25519'; key type 'ed25519' has no settings: remove it",
             id="a setting that the type does not have",
         ),
         pytest.param(
             {"type": "oct", "bit": 256},
             ConfigError,
-            "argument: bit is not a setting of key type 'oct' (did you mean 'bits'?); it has: bits",
+            "bit is not a setting of key type 'oct' (did you mean 'bits'?); key type 'oct' has: bits",
             id="a setting spelt wrong",
         ),
         pytest.param(
             {"type": "oct", "bits": 100},
             ConfigError,
-            "argument: bits must be a whole number that is a multiple of 8 from 128 to 8192",
+            "bits must be a whole number that is a multiple of 8 from 128 to 8192",
             id="a size out of bounds",
         ),
         pytest.param(
             {"attributes": {"use": "sig", "alg": "EdDSA"}},
             UnsupportedKeyError,
-            "format 'nix' does not carry: alg, use; leave it out, or name another --format",
+            "format 'nix' does not carry: alg, use; leave it out, or pass another --format",
             id="attributes that the format does not carry",
         ),
         pytest.param(
             {"kid": "a b"},
             UnsupportedKeyError,
             "format 'nix' does not carry this key: the name of the Nix key holds whitespace, a control character or "
-            "another one that does not print; give it another (--kid), or pass --lenient",
+            "another one that does not print; set another with --kid, or pass --lenient",
             id="a kid that the format would not read back",
         ),
         pytest.param(
@@ -339,12 +339,13 @@ def test_wrong_settings_are_refused_with_their_place(ring: Rings, refused: Refus
     [
         pytest.param(
             lambda key: Key(key.type, "other", key.secret, key.public, key.attributes),
-            "format 'odd' does not carry: kid; leave it out, or name another --format",
+            "format 'odd' does not carry: kid; leave it out, or pass another --format",
             id="another kid",
         ),
         pytest.param(
             lambda key: Key(key.type, key.kid, Secret(bytes(32)), key.public, key.attributes),
-            "format 'odd' gives another key back than it got; nothing was stored; report it to its author",
+            "format 'odd' did not read back the key that it wrote; nothing was stored; report it to the plugin's "
+            "author",
             id="another secret",
         ),
     ],
@@ -398,7 +399,7 @@ def test_ensure_makes_the_named_alone(ring: Rings, refused: Refused) -> None:
 
     with refused(
         ConfigError,
-        'cache.example.org is not declared, so it is not known what to make; add a table keys."cache.example.org"',
+        ('key cache.example.org is not declared in the configuration; add a table keys."cache.example.org"'),
     ):
         opened.ensure("a", "cache.example.org")
     assert [*opened.names()] == []
@@ -435,7 +436,7 @@ def test_a_key_of_another_type_is_found_out(
 
     with refused(
         PluginError,
-        "key type 'ed25519' gave another key than its metadata would say, so nothing was stored; report it to the "
+        "key type 'ed25519' returned a key that does not match its metadata; nothing was stored; report it to the "
         "plugin's author",
     ):
         opened.generate("a", format="jwk", type="ed25519")

@@ -123,7 +123,7 @@ def test_labels_and_an_end_are_kept(ring: Rings, wait: Wait) -> None:
 
 
 def test_a_public_key_verifies_alone(ring: Rings, refused: Refused) -> None:
-    """A public key is stored without a payload; it exports, and its secret half is not to be had."""
+    """A public key is stored without a payload; it exports, and its secret half is not available."""
     opened = ring()
 
     opened.import_key("a", NIX_PUBLIC, public=True)
@@ -161,7 +161,7 @@ def test_lenience_without_a_report_or_a_meaning(ring: Rings) -> None:
     assert ring().import_key("a", OCT, lenient=True).kid == "hmac"
 
 
-EMPTY = "the data is empty, and a key belongs there; see what should have written it"
+EMPTY = "the data is empty, where a key is expected; pass the key in FILE or on standard input"
 LABEL = "label x must be printable text of at most 256 bytes"
 
 
@@ -172,8 +172,8 @@ LABEL = "label x must be printable text of at most 256 bytes"
             ODD_NIX,
             {},
             MalformedKeyError,
-            "the name of the Nix key holds whitespace, a control character or another one that does not print; give "
-            "it another (--kid), or pass --lenient",
+            "the name of the Nix key holds whitespace, a control character or another one that does not print; set "
+            "another with --kid, or pass --lenient",
             id="odd, without lenience",
         ),
         pytest.param(
@@ -210,7 +210,10 @@ LABEL = "label x must be printable text of at most 256 bytes"
             Secret(NIX_PUBLIC),
             {},
             NotExportableError,
-            "the data is a public key, and a secret key belongs here; pass --public to keep it",
+            (
+                "the data is a public key, where a secret key is expected; pass --public to import it for "
+                "verification only"
+            ),
             id="a public key where a secret one belongs",
         ),
         pytest.param(
@@ -224,14 +227,15 @@ LABEL = "label x must be printable text of at most 256 bytes"
             Secret(b'{"crv":"Ed25519","kty":"OKP","note":"lost",' + OKP_PUBLIC),
             {"public": True},
             UnsupportedKeyError,
-            "format 'jwk' does not carry: note; leave it out, or name another --format",
-            id="a public key with a member that nobody would publish",
+            "format 'jwk' does not carry: note; leave it out, or pass another --format",
+            id="a public key with a member that no one would publish",
         ),
         pytest.param(
             Secret(b'{"crv":"Ed25519","key_ops":["sign"],"kty":"OKP",' + OKP_PUBLIC),
             {"public": True},
             UnsupportedKeyError,
-            "format 'jwk' gives another key back than it got; nothing was stored; report it to its author",
+            "format 'jwk' did not read back the key that it wrote; nothing was stored; report it to the plugin's "
+            "author",
             id="a public key that says it signs",
         ),
         pytest.param(
@@ -247,7 +251,7 @@ LABEL = "label x must be printable text of at most 256 bytes"
             OCT,
             {"expires": datetime(2027, 1, 1, tzinfo=UTC)},
             ConfigError,
-            "expires must be after the activation and after now, or the key would never sign",
+            "expires must be after the activation and after now, or the key would never sign; pass a later time",
             id="a key that has ended",
         ),
     ],
@@ -299,7 +303,7 @@ def test_text_is_refused_and_not_shown(ring: Rings) -> None:
         opened.import_key("a", "a-1:" + "CANARY" * 3)  # type: ignore[arg-type]  # that is what is tested
 
     shown = traceback_with_locals(caught.value)
-    assert text_of(caught.value) == "a key is given as bytes or as a Secret; encode text before"
+    assert text_of(caught.value) == "a key must be bytes or a Secret; encode text first"
     assert "CANARY" * 3 not in shown
 
 
@@ -334,7 +338,7 @@ def test_a_next_version_is_another_key(ring: Rings, refused: Refused) -> None:
         opened.generate(name, type=type)
         first = opened.export(name, secret=True)
         for versions in (1, 3):
-            with refused(KeyExistsError, f"the key is {name}@1 already; a next version has to be another key"):
+            with refused(KeyExistsError, f"the key is already stored as {name}@1; import a different key"):
                 opened.import_key(name, first, as_new_version=True, kid="another")
             assert len(opened.show(name).versions) == versions
             if versions == 1:
@@ -354,8 +358,8 @@ def test_a_public_key_does_not_follow_on_our_own(ring: Rings, refused: Refused, 
 
     with refused(
         PolicyError,
-        "a@1 is a key of our own, and with a public key after it nothing would sign; rotate it, or import the public "
-        "key by another name",
+        "a@1 is a secret key, and with a public key as its next version nothing could sign; rotate it, or import "
+        "the public key under another name",
     ):
         opened.import_key("a", opened.export("b"), public=True, as_new_version=True)
 
@@ -378,7 +382,7 @@ def test_a_next_version_goes_on_as_a_rotation_does(ring: Rings, refused: Refused
     assert third.labels == {"team": "api", "user_id": "7"}
     assert (third.version, third.overlap, third.activates) == (3, timedelta(hours=1), NOW + timedelta(days=7))
     with refused(
-        ConfigError, "activate_in and overlap are for a next version; pass --as-new-version, or leave them out"
+        ConfigError, "activate_in and overlap apply only to a next version; pass --as-new-version, or leave them out"
     ):
         opened.import_key("first", opened.export("x"), public=True, overlap=timedelta(days=1))
 

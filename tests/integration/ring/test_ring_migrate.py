@@ -177,7 +177,8 @@ def test_another_state_is_a_conflict_unless_the_source_shall_win(two: KeyRing, w
 
     told = {one.reference: text_of(one.error) for one in stubborn if one.error is not None}
     assert told == {
-        reference: f"{reference} in store 'new' has other labels or another state; pass --update to let the source win"
+        reference: f"{reference} in store 'new' has other labels or another state; pass --update to overwrite it "
+        "from the source"
         for reference in ("a@1", "a@2", "e@1")
     }
     assert {one for one, outcome in updated.items() if outcome == "updated"} == {"a@1", "a@2", "e@1"}
@@ -261,7 +262,7 @@ def test_a_name_that_changed_before_its_removal_stays(two: KeyRing, monkeypatch:
 
     assert [one.outcome for one in seen] == ["copied", "copied", "removed"]
     assert [(one.reference, one.outcome, text_of(one.error)) for one in last] == [
-        ("b", "kept", "b changed after it was copied, so it stays; run the same command again")
+        ("b", "kept", "b changed after it was copied, so it was not removed; run the same command again")
     ]
     assert set(everything(two, "old")) == {"b@1", "b@2"}
 
@@ -283,7 +284,9 @@ def test_a_damaged_record_stops_nothing_else(two: KeyRing) -> None:
 
     assert [one[:2] for one in moved] == [("a@3", "copied"), ("a@2", "failed"), ("a@1", "failed"), ("b@1", "copied")]
     assert moved[1][2].startswith("a@2 in store 'old' does not decode: ")
-    assert moved[2][2] == "a@1 is left out, for a newer version could not be copied; fix that first"
+    assert moved[2][2] == (
+        "a@1 was not copied, because a newer version could not be copied; fix the error of that version first"
+    )
     assert list(everything(two, "new")) == ["a@3", "b@1"]
     assert set(everything(two, "old")) == {"a@1", "a@2", "a@3", "b@1"}
 
@@ -344,14 +347,15 @@ def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
     moved = list(opened.migrate(from_="old", to="hsm"))
 
     told = [(one.reference, one.outcome, one.error and text_of(one.error)) for one in moved]
-    beginning = "store 'hsm' keeps its keys inside and gives none back, so a copy of"
+    beginning = "store 'hsm' does not export keys, so a copy of"
     assert told == [
         (
             "a@2", "failed",
-            "a@2 is left out, for store 'hsm' is no place for another version of the name; settle that",
+            ("a@2 was not copied, because store 'hsm' cannot keep another version of the name; resolve that "
+            "conflict, then run the command again"),
         ),
-        ("a@1", "failed", f"{beginning} a@1 could not be compared; make another key there with generate"),
-        ("b@1", "failed", f"{beginning} b@1 could not be compared; make another key there with generate"),
+        ("a@1", "failed", f"{beginning} a@1 could not be compared; create another key there, with generate"),
+        ("b@1", "failed", f"{beginning} b@1 could not be compared; create another key there, with generate"),
         ("c@1", "copied", None),
     ]  # fmt: skip
     assert told == [(one.reference, one.outcome, one.error and text_of(one.error)) for one in dry]
@@ -408,7 +412,13 @@ def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
     moved = {one.reference: (one.outcome, text_of(one.error)) for one in two.migrate(from_="old", to="new")}
 
     assert moved == {
-        "a@2": ("conflict", "a@2 is left out, for another version of the name is in conflict; settle that"),
+        "a@2": (
+            "conflict",
+            (
+                "a@2 was not copied, because another version of the name is in conflict; resolve "
+                "that conflict, then run the command again"
+            ),
+        ),
         "a@1": (
             "conflict",
             ANOTHER_KEY.format("a"),
@@ -426,9 +436,9 @@ def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
     again = {one.reference: text_of(one.error) for one in two.migrate("b", from_="old", to="new")}
 
     assert again == {
-        "b@1": "store 'new' has b@2, which the source has not, and no b@1, so this is another key of that name; leave "
-        "both where they are, set keys.b.store to the store whose key counts, and migrate the other names by naming "
-        "them"
+        "b@1": "store 'new' has b@2, which the source does not have, and no b@1, so it is another key of "
+        "that name; leave both where they are, set keys.b.store to the store whose key counts, and "
+        "migrate the other names by naming them"
     }
 
 
@@ -579,7 +589,7 @@ def test_an_update_that_is_not_kept_is_found_out(two: KeyRing, monkeypatch: pyte
     moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, allow_referenced=True))
 
     assert [(one.reference, one.outcome, text_of(one.error)) for one in moved] == [
-        ("a@1", "failed", "a@1 came back from store 'new' as another than was written; it was not moved")
+        ("a@1", "failed", "a@1 was not read back from store 'new' as it was written; it was not moved")
     ]
     assert list(everything(two, "old")) == ["a@1"]
 

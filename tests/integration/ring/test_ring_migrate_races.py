@@ -114,7 +114,11 @@ def test_a_copy_that_changes_before_it_is_read_back_is_not_damaged(
     moved = list(mine.migrate(from_="old", to="new"))
 
     assert told(moved) == [
-        ("a@1", "conflict", "a@1 in store 'new' has other labels or another state; pass --update to let the source win")
+        (
+            "a@1",
+            "conflict",
+            "a@1 in store 'new' has other labels or another state; pass --update to overwrite it from the source",
+        )
     ]
 
 
@@ -134,7 +138,7 @@ def test_what_comes_back_as_something_else_is_damage(
     moved = list(mine.migrate(from_="old", to="new"))
 
     assert told(moved) == [
-        ("a@1", "failed", "a@1 came back from store 'new' as another than was written; it was not moved")
+        ("a@1", "failed", "a@1 was not read back from store 'new' as it was written; it was not moved")
     ]
 
 
@@ -309,7 +313,7 @@ def test_a_dry_run_asks_the_reviewers(ring: Rings, listener: Listener, tables: T
     done = list(opened.migrate(from_="old", to="new"))
 
     refusal = "migrate of a is refused by plugin 'listener': no"
-    left_out = "a@1 is left out, for a newer version could not be copied; fix that first"
+    left_out = "a@1 was not copied, because a newer version could not be copied; fix the error of that version first"
     assert told(dry) == told(done) == [("a@2", "failed", refusal), ("a@1", "failed", left_out), ("b@1", "copied", None)]
     assert isinstance(dry[0].error, PolicyError)
     assert asked == listener.asked == [("migrate", "a@2", 256), ("migrate", "b@1", 256)]
@@ -346,7 +350,7 @@ def test_what_a_dry_run_would_keep(ring: Rings, tables: Tables) -> None:
 
     assert first[:2] == ("a@1", "copied")
     assert told(list(moves)) == [
-        ("a", "kept", "a changed after it was copied, so it stays; run the same command again")
+        ("a", "kept", "a changed after it was copied, so it was not removed; run the same command again")
     ]
     for store in ("old", "new"):
         opened.generate("b", store=store)
@@ -373,10 +377,7 @@ def test_what_a_store_of_payloads_would_lose_is_told(
         (
             f"{name}@1",
             "failed",
-            (
-                f"store 'bare' keeps payloads alone, so the metadata of {name}@1 would be lost; name a store that "
-                "keeps metadata"
-            ),
+            f"store 'bare' keeps no metadata, so that of {name}@1 would be lost; name a store that keeps metadata",
         )
         for name in ("a", "b")
     ]
@@ -398,12 +399,13 @@ def test_a_seal_that_would_refuse_is_told(ring: Rings, tables: Tables, canary_se
     done = list(opened.migrate(from_="old", to="new"))
 
     assert told(dry) == told(done) == [
-        ("a@2", "failed", "a@2 is left out, for store 'new' is no place for another version of the name; settle that"),
+        ("a@2", "failed", ("a@2 was not copied, because store 'new' cannot keep another version of the name; "
+                          "resolve that conflict, then run the command again")),
         (
             "a@1", "failed",
             (
-                "store 'new' holds sealed keys and has no seal, so another one would lie open among them; set "
-                "stores.new.seal"
+                "store 'new' has sealed keys, and no seal is configured for it; nothing was written; set "
+                "stores.new.seal to the seal of these keys"
             ),
         ),
     ]  # fmt: skip

@@ -28,7 +28,7 @@ def in_child(work: Callable[[], object]) -> bool:
     if child == 0:
         status = 1
         try:
-            signal.alarm(5)  # the child waits for ever for a lock that nobody will give back
+            signal.alarm(5)  # the child waits for ever for a lock that no one will give back
             work()
             status = 0
         finally:

@@ -70,8 +70,8 @@ def test_load_gives_the_primary_or_a_version(ring: Rings, refused: Refused) -> N
     opened.compromise("a@2")
     with refused(
         PolicyError,
-        "a has no version that signs: version 2 is compromised, and an older version never replaces a newer one; name "
-        "a version, such as a@2; to sign, rotate",
+        "a has no version that signs: version 2 is compromised, and older versions are not used again; name "
+        "a version, such as a@2; to sign, run `keywright rotate a`",
     ):
         opened.load("a")
 
@@ -127,7 +127,10 @@ def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refuse
         "left out by the setting `plugins`: audit, chain, env, file, policy, seal, sqlite",
     ):
         opened.names(store="x")
-    with refused(ConfigError, "given settings: stores.y.path is not a setting of store backend 'memory'; it has: id"):
+    with refused(
+        ConfigError,
+        ("given settings: stores.y.path is not a setting of store backend 'memory'; store backend 'memory' has: id"),
+    ):
         opened.names(store="y")
     with refused(ConfigError, "given settings: stores.z is not configured; available: main, x, y"):
         opened.names(store="z")

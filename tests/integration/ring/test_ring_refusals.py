@@ -82,7 +82,8 @@ def test_what_is_not_there_is_refused(ring: Rings, refused: Refused, method: str
     opened.generate("a")
 
     with refused(
-        KeyNotFoundError, "store 'main' has no key b; make one with generate or import, or name another --store"
+        KeyNotFoundError,
+        "store 'main' has no key b; create it with `keywright generate b`, or pass another --store",
     ):
         CALLS[method](opened, "b")
     with refused(KeyNotFoundError, "a has no version 7 in store 'main'; it has: 1"):
@@ -96,7 +97,8 @@ def test_what_is_not_there_is_refused(ring: Rings, refused: Refused, method: str
 def test_a_name_that_is_not_there_is_refused(ring: Rings, refused: Refused, method: str) -> None:
     """The same of methods that take a name alone."""
     with refused(
-        KeyNotFoundError, "store 'main' has no key a; make one with generate or import, or name another --store"
+        KeyNotFoundError,
+        "store 'main' has no key a; create it with `keywright generate a`, or pass another --store",
     ):
         CALLS[method](ring(), "a")
 
@@ -129,7 +131,8 @@ def test_a_taken_name_is_refused(ring: Rings, refused: Refused, method: str, des
 
     with refused(
         KeyExistsError,
-        "store 'main' has a already; rotate makes its next version, or import --as-new-version if it is made elsewhere",
+        "store 'main' has a already; create its next version with `keywright rotate a`, or with `import "
+        "--as-new-version`",
     ):
         CALLS[method](opened, "a")
 
@@ -143,7 +146,7 @@ def test_a_read_only_store_is_refused(ring: Rings, refused: Refused, plain: dict
         plain["a"] = Secret(OCT)
     opened = ring(stores={"ci": {"backend": "plain"}})
 
-    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); name a writable one with --store"):
+    with refused(ReadOnlyStoreError, "store 'ci' is read-only (backend 'plain'); pass a writable one with --store"):
         CALLS[method](opened, "a")
 
 
@@ -209,7 +212,7 @@ def test_what_may_hold_a_key_is_not_pickled(ring: Rings, kind: str) -> None:
         pickle.dumps(getattr(opened, kind.lower())("a"))
 
     assert text_of(caught.value) == (
-        f"a {kind} is not pickled: it holds a key; pass the key's name instead, and bind it there"
+        f"a {kind} cannot be pickled, because it contains a key: pass the key's name, and bind it in the other process"
     )
 
 

@@ -149,8 +149,8 @@ def test_a_size_that_cannot_go_on_is_refused(
 
     with refused(
         ConfigError,
-        f"a@1 has {bits} bits, and bits of a new key must be a whole number that is a multiple of 8 from 128 to 8192; "
-        "pass --bits, or set keys.a.bits",
+        f"a@1 has {bits} bits, and bits of a new key must be a whole number that is a multiple of 8 from "
+        "128 to 8192; pass --bits, or set keys.a.bits",
     ):
         opened.rotate("a")
     assert opened.rotate("a", bits=256).version == 2
@@ -193,7 +193,7 @@ def test_the_loser_of_a_race_is_told(ring: Rings, meanwhile: Meanwhile) -> None:
 
 
 GONE = (
-    "the attributes of {0}@1 are not known any more; pass --attribute or --no-attributes, or set keys.{0}.attributes, "
+    "the attributes of {0}@1 are no longer known; pass --attribute or --no-attributes, or set keys.{0}.attributes, "
     "to {{}} for none"
 )
 
@@ -202,7 +202,7 @@ GONE = (
     "said",
     [
         pytest.param({"type": "ec-p256", "attributes": {"key_ops": ["sign"]}}, id="published otherwise"),
-        pytest.param({"type": "ec-p256"}, id="none at all, as nobody knows any more"),
+        pytest.param({"type": "ec-p256"}, id="none at all, as no one knows any more"),
         pytest.param({"type": "ed25519", "format": "jwk"}, id="by the format, not by the type"),
     ],
 )
@@ -226,7 +226,7 @@ def test_all_that_is_gone_is_said_at_once(ring: Rings, refused: Refused) -> None
 
     with refused(
         PolicyError,
-        "the attributes and the size of a@1 are not known any more; pass --attribute or --no-attributes, and --bits, "
+        "the attributes and the size of a@1 are no longer known; pass --attribute or --no-attributes, and --bits, "
         "or "
         "set keys.a.attributes, to {} for none, and keys.a.bits",
     ):
@@ -279,7 +279,7 @@ def test_a_size_that_is_gone_is_not_guessed(ring: Rings, shared: Table, refused:
     tables = {"b": {"type": "oct", "bits": 512, "attributes": {}}, "c": {"type": "ec-p256", "attributes": {}}}
     other = ring(stores={"main": shared}, keys=tables)
 
-    with refused(PolicyError, 'the size of a.b@1 is not known any more; pass --bits, or set keys."a.b".bits'):
+    with refused(PolicyError, 'the size of a.b@1 is no longer known; pass --bits, or set keys."a.b".bits'):
         opened.rotate("a.b")
     assert opened.rotate("a.b", bits=256).version == 2
     assert other.rotate("b").version == 2
@@ -300,7 +300,8 @@ def test_nix_names_count_on(ring: Rings) -> None:
 
 
 HAND = (
-    "the kid of {}@1 was chosen by hand, so the next one is not guessed; pass --kid, or set keys.{}.kid to a text with "
+    "the kid of {}@1 was chosen by hand, so the next one cannot be derived; pass --kid, or set keys.{}.kid to a "
+    "text with "
     "{{version}}"
 )
 
@@ -372,7 +373,7 @@ def test_a_kid_of_another_version_is_refused(ring: Rings, refused: Refused, back
     opened.generate("a", kid="one")
     opened.rotate("a", kid="two")
 
-    with refused(KeyExistsError, "the kid of the new version is held by a@1 already; pass another --kid"):
+    with refused(KeyExistsError, "the kid of the new version is already used by a@1; pass another --kid"):
         opened.rotate("a", kid="one")
 
     assert len(opened.show("a").versions) == 2
@@ -447,12 +448,12 @@ ZONE = " must be a time with a zone, such as 2027-01-31T12:00:00Z"
         ),
         pytest.param(
             {"activate_in": timedelta(days=2), "expires": NOW + timedelta(days=2)},
-            "expires must be after the activation and after now, or the key would never sign",
+            "expires must be after the activation and after now, or the key would never sign; pass a later time",
             id="an end before the beginning",
         ),
         pytest.param(
             {"labels": {}},
-            "argument: labels is not a setting of key type 'ed25519'; it has: none",
+            ("labels is not a setting of key type 'ed25519'; key type 'ed25519' has no settings: remove it"),
             id="what rotate does not take",
         ),
     ],
@@ -492,5 +493,7 @@ def test_an_overlap_of_nothing_ends_all_before(ring: Rings, wait: Wait, refused:
     opened.rotate("a", overlap=timedelta(0))
 
     assert [one.phase for one in opened.show("a").versions] == ["retired", "retired", "signing"]
-    with refused(InvalidSignatureError, "the signature holds under no version of a that may verify; check the data"):
+    with refused(
+        InvalidSignatureError, "the signature is not valid under any version of a that may verify; check the data"
+    ):
         opened.verify("a", b"data", signature)

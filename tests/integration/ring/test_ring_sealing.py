@@ -179,7 +179,7 @@ def test_a_seal_that_loses_bytes_is_found_out(ring: Rings, registry: Registry, r
 
     with refused(
         SealError,
-        "seal 'reversing' gives back something else than it got; nothing was stored; report it to its author",
+        "seal 'reversing' did not read back what it wrote; nothing was stored; report it to the plugin's author",
     ):
         opened.generate("a")
 
@@ -299,7 +299,10 @@ def test_settings_of_seals_are_read_when_the_seal_is_used(
         opened.open_store("x")
     with refused(
         ConfigError,
-        "given settings: seals.y.master points to the environment variable RING_UNSET, which is not set; set it",
+        (
+            "given settings: seals.y.master points to the environment variable RING_UNSET, which is not set; set "
+            "it, or change the setting"
+        ),
     ):
         opened.generate("a", store="y")
     assert list(opened.list(store="y")) == []
@@ -338,8 +341,8 @@ def test_a_store_that_does_not_open_is_asked_again(
 
 
 NOT_ADDED = (
-    "store 'main' holds keys {}, which its seal 'memory' does not open, so another one is not added; set the seal that "
-    "they have, and migrate them into a store with this one"
+    "store 'main' has keys {}, which its seal 'memory' does not open; nothing was written; configure the "
+    "seal that they have, and migrate them into a store with this one"
 )
 
 
@@ -351,8 +354,8 @@ def test_a_key_is_not_left_open_among_sealed_ones(
 
     with refused(
         SealError,
-        "store 'main' holds sealed keys and has no seal, so another one would lie open among them; set "
-        "stores.main.seal",
+        "store 'main' has sealed keys, and no seal is configured for it; nothing was written; set "
+        "stores.main.seal to the seal of these keys",
     ):
         ring(stores={"main": shared}).generate("b")
     assert [*sealed.names()] == ["a"]
@@ -384,7 +387,7 @@ def test_tombstones_hide_nothing(ring: Rings, sealed: KeyRing, shared: dict[str,
         sealed.destroy(f"a{number:02}")
     sealed.generate("z")
 
-    with pytest.raises(SealError, match="holds sealed keys and has no seal"):
+    with pytest.raises(SealError, match="has sealed keys, and no seal is configured for it"):
         ring(stores={"main": shared}).generate("b")
     assert "b" not in sealed.names()
 
@@ -457,8 +460,11 @@ def test_what_has_no_master_key_to_change_is_refused(ring: Rings, registry: Regi
 
     with refused(
         ConfigError,
-        "store 'main' has a seal 'reversing' whose master key does not change; set a seal whose master key can change",
+        (
+            "store 'main' has a seal 'reversing' whose master key cannot change, so it cannot be rewrapped; pass "
+            "another --store"
+        ),
     ):
         list(opened.rewrap())
-    with refused(ConfigError, "store 'main' has no seal; set a seal whose master key can change"):
+    with refused(ConfigError, "store 'main' has no seal, so it cannot be rewrapped; pass another --store"):
         list(ring().rewrap())

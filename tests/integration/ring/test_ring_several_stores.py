@@ -73,7 +73,7 @@ def test_a_name_is_not_split_over_two_stores(chained: Opener, refused: Refused) 
     opened.generate("a", store="ci")
     message = (
         "a is in store 'ci', and the chain 'both' writes to 'prod'; move it with `keywright migrate --from ci --to "
-        "prod a`, or name store 'ci'"
+        "prod a`, or pass --store ci"
     )
 
     writes: tuple[Callable[[], object], ...] = (
@@ -95,11 +95,12 @@ def test_a_chain_may_be_read_only(ring: Rings, shared: dict[str, str], refused: 
     opened = ring(stores=stores, default_store="both")
     opened.generate("a", store="ci")
 
-    with refused(
-        ReadOnlyStoreError, "store 'both' is a chain without write_to, so it takes no writes; name store 'ci'"
-    ):
+    with refused(ReadOnlyStoreError, "store 'both' is read-only: a chain without write_to; pass --store ci"):
         opened.rotate("a")
-    with refused(ReadOnlyStoreError, "store 'both' is a chain without write_to, so it takes no writes; set it"):
+    with refused(
+        ReadOnlyStoreError,
+        "store 'both' is read-only: a chain without write_to; set stores.both.write_to to one of its stores",
+    ):
         opened.generate("b")
 
 
@@ -113,7 +114,7 @@ def test_a_name_that_none_has(
 
     with refused(
         KeyNotFoundError,
-        "chain 'both' (ci, prod) has no key z; make one with generate or import, or name another --store",
+        "chain 'both' (ci, prod) has no key z; create it with `keywright generate z`, or pass another --store",
     ):
         chained().show("z")
     with refused(
@@ -144,7 +145,7 @@ def test_a_signer_follows_a_key_that_moves(chained: Opener) -> None:
     [
         (StoreUnavailableError("ci: cannot be reached; look to the network"), "fail", False),
         (StoreUnavailableError("ci: cannot be reached; look to the network"), "skip", True),
-        (AccessDeniedError("ci: denied; run as who may"), "skip", False),
+        (AccessDeniedError("ci: denied; run as the owner of the file"), "skip", False),
         (CorruptedStoreError("ci: damaged; restore it"), "skip", False),
     ],
     ids=["unreachable, fail", "unreachable, skip", "denied", "damaged"],
@@ -299,7 +300,7 @@ def test_a_next_version_goes_where_the_name_is(swapped: KeyRing, refused: Refuse
     swapped.generate("b")
     data = swapped.export("b", secret=True)
 
-    with refused(ConfigError, "a next version goes where the name is; leave out --as-new-version or --allow-duplicate"):
+    with refused(ConfigError, "--as-new-version and --allow-duplicate exclude each other; remove one of them"):
         swapped.import_key("a", data, as_new_version=True, allow_duplicate=True)
     with refused(
         KeyNotFoundError,
@@ -342,14 +343,14 @@ def test_a_store_that_cannot_be_asked_is_named(
 
     with refused(
         KeyNotFoundError,
-        "store 'main' has no key a; make one with generate or import, or name another --store (not asked: old)",
+        "store 'main' has no key a; create it with `keywright generate a`, or pass another --store (not asked: old)",
     ):
         opened.show("a")
     for make in (opened.generate, opened.ensure):
         with refused(
             StoreUnavailableError,
-            "store 'old' could not be asked whether it has a already; fix it, or pass --allow-duplicate for a key of "
-            "its own",
+            "store 'old' is not available, so it is unknown whether it has a; make it available, or pass "
+            "--allow-duplicate for a second key",
         ):
             make("a")
     assert list(opened.names()) == []
@@ -371,7 +372,8 @@ def test_no_key_is_hidden_in_a_chain(ring: Rings, registry: Registry, refused: R
     data = opened.export("a", secret=True)
     hidden = (
         "store 'prod' has a already, and the configuration looks for it in chain 'both', of stores 'ci' and 'prod', "
-        "where one key would hide the other; rotate makes its next version, or pass --allow-duplicate for a second key"
+        "where one key would hide the other; run `keywright rotate a` for its next version, or pass "
+        "--allow-duplicate for a second key"
     )
 
     makes: tuple[Callable[..., object], ...] = (
@@ -405,8 +407,8 @@ def test_a_chain_that_cannot_be_asked_stops_a_second_key(
 
     with refused(
         StoreUnavailableError,
-        "store 'ci' could not be asked whether it has a already; fix it, or pass --allow-duplicate for a key of its "
-        "own",
+        "store 'ci' is not available, so it is unknown whether it has a; make it available, or pass "
+        "--allow-duplicate for a second key",
     ):
         opened.generate("a", store="prod")
     assert opened.generate("a", store="prod", allow_duplicate=True).reference == "a@1"

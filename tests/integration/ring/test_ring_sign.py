@@ -24,7 +24,7 @@ from keywright.errors import (
     UnsupportedOperationError,
 )
 
-NO_VERSION = "the signature holds under no version of a that may verify; check the data"
+NO_VERSION = "the signature is not valid under any version of a that may verify; check the data"
 
 
 def test_a_signer_says_what_it_is(ring: Rings) -> None:
@@ -69,23 +69,23 @@ def test_the_algorithm_is_asked_for_or_the_keys_own_or_the_types(ring: Rings) ->
         ),
         pytest.param(
             {"type": "oct", "attributes": {"alg": "A256KW"}}, None, PolicyError,
-            "a@1 is for another algorithm than signatures by its own alg; use another key", id="for key wrapping",
+            "a@1 is not for signatures (its alg); use another key", id="for key wrapping",
         ),
         pytest.param(
             {"type": "oct", "attributes": {"alg": "dir"}}, None, PolicyError,
-            "a@1 is for another algorithm than signatures by its own alg; use another key", id="for encryption",
+            "a@1 is not for signatures (its alg); use another key", id="for encryption",
         ),
         pytest.param(
             {"type": "oct", "bits": 512, "attributes": {"alg": "HS512"}}, "HS256", PolicyError,
-            "a@1 is for HS512 alone by its own alg; leave the algorithm out, or use another key", id="not by its alg",
+            "a@1 is restricted to HS512 (its alg); leave out the algorithm, or use another key", id="not by its alg",
         ),
         pytest.param(
             {"type": "ec-p256", "attributes": {"use": "enc"}}, None, PolicyError,
-            "a@1 is not for signatures by its own use; use another key", id="not by its use",
+            "a@1 is not for signatures (its use); use another key", id="not by its use",
         ),
         pytest.param(
             {"type": "oct", "bits": 128}, None, InvalidKeyError,
-            "HS256 needs a key of at least 256 bits (RFC 7518 §3.2), and this one has 128; make a longer one",
+            "HS256 needs a key of at least 256 bits (RFC 7518 §3.2), and this one has 128; use a longer key",
             id="too weak",
         ),
     ],
@@ -114,9 +114,9 @@ def test_key_ops_of_a_key_are_obeyed(ring: Rings, refused: Refused) -> None:
 
     for name in "abc":
         assert opened.verify(name, b"data", opened.sign(name, b"data")).version == 1
-    with refused(PolicyError, "d@1 may not sign by its own key_ops; use another key"):
+    with refused(PolicyError, "d@1 does not allow sign (its key_ops); use another key"):
         opened.signer("d")
-    with refused(PolicyError, "e@1 may not verify by its own key_ops; use another key"):
+    with refused(PolicyError, "e@1 does not allow verify (its key_ops); use another key"):
         opened.verify("e", b"data", b"signature")
 
 
@@ -196,7 +196,8 @@ def test_a_signer_stops_at_the_end(ring: Rings, refused: Refused, wait: Wait) ->
     wait(days=1)
 
     message = (
-        "a has no version that signs: version 1 is expired, and an older version never replaces a newer one; rotate"
+        "a has no version that signs: version 1 is expired, and older versions are not used again; run "
+        "`keywright rotate a`"
     )
     for _ in range(2):
         with refused(PolicyError, message):
@@ -224,8 +225,8 @@ def test_a_signer_hears_of_what_is_done(
     assert rotated == 2
     with refused(
         PolicyError,
-        "a has no version that signs: version 2 is compromised, and an older version never replaces a newer "
-        "one; rotate",
+        "a has no version that signs: version 2 is compromised, and older versions are not used again; run "
+        "`keywright rotate a`",
     ):
         signer.sign(b"data")
 
@@ -257,9 +258,17 @@ def test_what_does_not_sign_is_refused(ring: Rings, refused: Refused) -> None:
     opened.generate("c", activates=datetime.fromisoformat("2027-01-03T14:00:00+05:00"))
 
     for name, why in {
-        "a": "disabled, and an older version never replaces a newer one; enable it again, or rotate",
-        "b": "announced and signs from 2027-01-03 12:00:00 UTC; wait until then, or rotate",
-        "c": "announced and signs from 2027-01-03 09:00:00 UTC; wait until then, or rotate",
+        "a": (
+            "disabled, and older versions are not used again; run `keywright enable a@1`, or run `keywright rotate a`"
+        ),
+        "b": (
+            "announced and signs from 2027-01-03 12:00:00 UTC; wait until then, or run `keywright rotate b "
+            "--activate-in 0s`"
+        ),
+        "c": (
+            "announced and signs from 2027-01-03 09:00:00 UTC; wait until then, or run `keywright rotate c "
+            "--activate-in 0s`"
+        ),
     }.items():
         with refused(PolicyError, f"{name} has no version that signs: version 1 is {why}"):
             opened.signer(name)

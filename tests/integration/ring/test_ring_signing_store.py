@@ -67,7 +67,7 @@ def test_a_key_is_used_as_it_says(ring: Rings, refused: Refused) -> None:
     opened.generate("a", type="ec-p256", attributes={"key_ops": ["verify"]})
     opened.generate("b", type="ec-p256", attributes={"key_ops": ["sign"]})
 
-    with refused(PolicyError, "a@1 may not sign by its own key_ops; use another key"):
+    with refused(PolicyError, "a@1 does not allow sign (its key_ops); use another key"):
         opened.signer("a")
     assert opened.verify("b", b"data", opened.sign("b", b"data")).version == 1
     assert json.loads(opened.export("b"))["key_ops"] == ["verify"]
@@ -81,10 +81,15 @@ def test_a_destroyed_key_signs_no_more(ring: Rings, refused: Refused) -> None:
 
     with refused(
         PolicyError,
-        "a has no version that signs: version 1 is destroyed, and an older version never replaces a newer one; rotate",
+        (
+            "a has no version that signs: version 1 is destroyed, and older versions are not used again; run "
+            "`keywright rotate a`"
+        ),
     ):
         opened.signer("a")
-    with refused(NotExportableError, "a@1 is destroyed, and its secret half with it; rotate to make a new version"):
+    with refused(
+        NotExportableError, "a@1 is destroyed, and its secret half with it; rotate it to create a new version"
+    ):
         opened.export("a@1", secret=True)
 
 
@@ -104,12 +109,12 @@ def test_a_destroyed_key_signs_no_more(ring: Rings, refused: Refused) -> None:
         pytest.param(
             {"kid": "a b"}, UnsupportedKeyError,
             "format 'nix' does not carry this key: the name of the Nix key holds whitespace, a control character or "
-            "another one that does not print; give it another (--kid), or pass --lenient",
+            "another one that does not print; set another with --kid, or pass --lenient",
             id="a kid that the format does not read",
         ),
         pytest.param(
             {"attributes": {"use": "sig"}}, UnsupportedKeyError,
-            "format 'nix' does not carry: use; leave it out, or name another --format",
+            "format 'nix' does not carry: use; leave it out, or pass another --format",
             id="an attribute that the format does not carry",
         ),
     ],

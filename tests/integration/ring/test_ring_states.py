@@ -67,7 +67,7 @@ def test_a_tombstone_keeps_all_that_was_said(ring: Rings) -> None:
 
 
 def test_a_reason_that_does_not_fit_beside_the_others(ring: Rings, refused: Refused) -> None:
-    """The room that is left is reported, to the character; without a reason a version can always be put away."""
+    """The room that is left is reported, to the character; without a reason a version can always be disabled."""
     opened = ring()
     opened.generate("a")
     before = opened.disable("a", reason="x" * 900)
@@ -107,11 +107,11 @@ def test_a_second_time_changes_nothing(ring: Rings, wait: Wait, change: str) -> 
 @pytest.mark.parametrize(
     ("first", "ways", "message"),
     [
-        ("destroy", ("enable", "compromise"), "a@1 is destroyed permanently; rotate to make a new version"),
+        ("destroy", ("enable", "compromise"), "a@1 is destroyed permanently; rotate it to create a new version"),
         (
             "compromise",
             ("enable", "disable"),
-            "a@1 is compromised permanently; rotate to make a new version, or destroy this one",
+            "a@1 is compromised permanently; rotate it to create a new version, or destroy this one",
         ),
     ],
 )
@@ -153,8 +153,8 @@ def test_a_bare_name_without_a_primary_is_refused(ring: Rings, refused: Refused)
     for ask in (opened.enable, opened.resolve, opened.load, opened.export):
         with refused(
             PolicyError,
-            "a has no version that signs: version 2 is disabled, and an older version never replaces a newer one; "
-            "name a version, such as a@2; to sign, enable it again, or rotate",
+            "a has no version that signs: version 2 is disabled, and older versions are not used again; name "
+            "a version, such as a@2; to sign, run `keywright enable a@2`, or run `keywright rotate a`",
         ):
             ask("a")
 
@@ -169,7 +169,9 @@ def test_what_is_for_good_wants_a_version(ring: Rings, refused: Refused, change:
     opened.rotate("a")
     before = opened.show("a")
 
-    message = "a has several versions, and a rotation meanwhile would make it another one; name one of them: a@1, a@2"
+    message = (
+        "a has several versions, and a rotation meanwhile would change which one is meant; name one of them: a@1, a@2"
+    )
     with refused(PolicyError, message):
         getattr(opened, change)("a")
     with refused(PolicyError, message):
@@ -195,7 +197,7 @@ def test_a_reason_is_short_printable_text(ring: Rings, refused: Refused, change:
     """What would break a line or a terminal is no reason, and nothing is changed; any other of 1000 characters is."""
     opened = ring()
     before = opened.generate("a")
-    printable = "take line breaks and control characters out of it"
+    printable = "remove line breaks and control characters"
 
     for reason, way_out in (
         ("a\nb", printable),
@@ -236,7 +238,7 @@ def test_endless_changes_are_told(ring: Rings, refused: Refused, monkeypatch: py
 
     monkeypatch.setattr(store, "update_info", update)
 
-    with refused(ConflictError, "a@1 kept changing while it was to be changed; try again"):
+    with refused(ConflictError, "a@1 kept changing while it was to be changed; run the command again"):
         opened.disable("a")
 
     assert len(tries) == 20
@@ -250,7 +252,7 @@ def test_a_destruction_meanwhile_is_final(ring: Rings, refused: Refused, meanwhi
     opened.disable("a")
     meanwhile(opened.open_store(), "get", lambda: opened.destroy("a"), after=True)
 
-    with refused(PolicyError, "a@1 is destroyed permanently; rotate to make a new version"):
+    with refused(PolicyError, "a@1 is destroyed permanently; rotate it to create a new version"):
         opened.enable("a")
 
     assert opened.open_store().get("a", 1).payload is None
@@ -285,7 +287,7 @@ def test_store_says_where(ring: Rings) -> None:
     assert opened.show("a", store="other").versions[0].phase == "compromised"
 
 
-NAME = "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
+NAME = "a label name must be 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
 
 
 def test_labels_are_written_and_taken_off(ring: Rings) -> None:

@@ -66,9 +66,9 @@ def test_names_narrow_it_down(ring: Rings, refused: Refused, wait: Wait) -> None
     wait(days=90)
 
     assert [one.name for one in opened.rotate_due("a")] == ["a"]
-    with refused(ConfigError, "c has no rotation by the clock; set keys.c.rotate_every, or rotate it now"):
+    with refused(ConfigError, "key c has no rotation period; set keys.c.rotate_every, or run `keywright rotate c`"):
         list(opened.rotate_due("c"))
-    with refused(ConfigError, "c has no rotation by the clock; set keys.c.rotate_every, or rotate it now"):
+    with refused(ConfigError, "key c has no rotation period; set keys.c.rotate_every, or run `keywright rotate c`"):
         list(opened.rotate_due("b", "c"))
     assert opened.show("b").versions[-1].info.version == 1
 
@@ -88,9 +88,15 @@ def test_a_version_that_is_announced_counts(ring: Rings, wait: Wait) -> None:
 @pytest.mark.parametrize(
     ("away", "why"),
     [
-        ("compromise", "compromised, and an older version never replaces a newer one; rotate"),
-        ("destroy", "destroyed, and an older version never replaces a newer one; rotate"),
-        ("disable", "disabled, and an older version never replaces a newer one; enable it again, or rotate"),
+        ("compromise", "compromised, and older versions are not used again; run `keywright rotate a`"),
+        ("destroy", "destroyed, and older versions are not used again; run `keywright rotate a`"),
+        (
+            "disable",
+            (
+                "disabled, and older versions are not used again; run `keywright enable a@2`, or run "
+                "`keywright rotate a`"
+            ),
+        ),
     ],
 )
 def test_what_was_put_away_is_told_and_not_made_anew(
@@ -108,7 +114,7 @@ def test_what_was_put_away_is_told_and_not_made_anew(
         assert (one.name, one.newest and one.newest.version, one.since, one.made) == ("a", 2, None, None)
         with refused(
             PolicyError,
-            f"no version of a signs, so none is created by the clock: version 2 is {why} by hand, or leave out "
+            f"no version of a signs, so it is not rotated automatically: version 2 is {why} by hand, or leave out "
             "keys.a.rotate_every",
         ):
             raise one.error or AssertionError
@@ -144,8 +150,8 @@ def test_a_key_that_may_have_been_left_behind_is_told(ring: Rings, refused: Refu
         (one,) = found
         with refused(
             StoreUnavailableError,
-            "store 'new' has no key a, and it is unknown whether 'old' has it, because that store could not be "
-            "asked; fix that, or create one here with `keywright ensure --allow-duplicate a`",
+            "store 'new' has no key a, and it is unknown whether 'old' has it, because that store is not available; "
+            "make it available, or create one here with `keywright ensure --allow-duplicate a`",
         ):
             raise one.error or AssertionError
     opened.generate("a", allow_duplicate=True)
@@ -156,7 +162,13 @@ def test_a_key_that_may_have_been_left_behind_is_told(ring: Rings, refused: Refu
     ("way", "message"),
     [
         ("by hand", "the kid of a@1 was chosen by hand"),
-        ("configured", "given settings: keys.a.bits is not a setting of key type 'ed25519'; it has: none"),
+        (
+            "configured",
+            (
+                "given settings: keys.a.bits is not a setting of key type 'ed25519'; key type "
+                "'ed25519' has no settings: remove it"
+            ),
+        ),
         ("damaged", "a is damaged; restore it"),
     ],
 )
@@ -258,7 +270,7 @@ def test_a_kid_that_is_taken_is_told(ring: Rings, wait: Wait) -> None:
     found = list(opened.rotate_due())
 
     assert [text_of(one.error) for one in found] == [
-        "the kid of the new version is held by a@2 already; pass another --kid"
+        "the kid of the new version is already used by a@2; pass another --kid"
     ]
 
 

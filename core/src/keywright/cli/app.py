@@ -112,7 +112,7 @@ def _without_command(found: Found, commands: Commands, options: Namespace) -> in
         return 0
     say(text)
     if found.rest:
-        raise ConfigError("no command is named", hint=f"see {group} --help")
+        raise ConfigError("no command is given", hint=f"see {group} --help")
     from keywright.cli.failures import USAGE
 
     return USAGE  # the beginning of a command alone asks what exists
@@ -230,7 +230,7 @@ class Loading:
             return
         if word in _installed_plugins():
             raise ConfigError(
-                f"there is no such command: the setting `plugins` leaves the plugin {word!r} out", hint="add it there"
+                f"the setting `plugins` does not name the plugin {word!r} of this command", hint="add it there"
             )
 
 

@@ -220,7 +220,7 @@ class Context:
             FormatError: there are more than `limit` bytes.
         """
         if path == "":
-            raise ConfigError("the path of the file to read is empty", hint="name a file, or - for standard input")
+            raise ConfigError("FILE is empty", hint="pass a path, or - for standard input")
         if path == "-":
             path = None
         subject = "standard input" if path is None else shown_path(path)
@@ -236,7 +236,7 @@ class Context:
             raise ConfigError(f"{subject}: cannot be read ({error.strerror})", hint="check the path") from None
         if len(data) > limit:
             raise FormatError(
-                f"{subject}: has more than {limit} bytes, the most that is read here",
+                f"{subject}: has more than {limit} bytes",
                 hint="check that it is what you meant",
             )
         return data
@@ -245,12 +245,12 @@ class Context:
         """Ask on the terminal; True without asking if `yes`.
 
         Raises:
-            ConfigError: there is no terminal to ask on.
+            ConfigError: not a terminal.
         """
         if yes:
             return True
         if sys.stdin is None or not (sys.stdin.isatty() and os.isatty(2)):
-            raise ConfigError("there is no terminal to ask on", hint="pass --yes if you are sure")
+            raise ConfigError("not a terminal", hint="pass --yes to confirm")
         say(printable(f"{question} [y/N] "), end="")
         return sys.stdin.buffer.readline().strip().lower() in (b"y", b"yes")
 

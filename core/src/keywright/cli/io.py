@@ -118,7 +118,7 @@ def _failed(error: OSError) -> Exception:
         return ReaderGoneError()
     return StoreUnavailableError(
         f"standard output: cannot be written ({error.strerror})",
-        hint="what was done stands, so look before you repeat it",
+        hint="the command took effect: check before you repeat it",
     )
 
 
@@ -167,9 +167,7 @@ def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-
             raise FileExistsError
         files.write_file(path, data, replace=force, subject=path, errors=errors)
     except FileExistsError:
-        raise KeyExistsError(
-            f"{path}: exists already and is not overwritten", hint=f"{other_path}, or pass --force"
-        ) from None
+        raise KeyExistsError(f"{path}: already exists", hint=f"{other_path}, or pass --force") from None
 
 
 def _exists(path: str, not_a_file: str) -> bool:
@@ -182,13 +180,13 @@ def _exists(path: str, not_a_file: str) -> bool:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         if not os.path.isdir(os.path.dirname(path) or os.curdir):
-            raise ConfigError(f"{path}: its directory does not exist", hint="make it first") from None
+            raise ConfigError(f"{path}: its directory does not exist", hint="create it first") from None
         return False
     except OSError as error:
         raise ConfigError(f"{path}: cannot be an output file ({error.strerror})", hint="choose another path") from None
     except ValueError:
         raise ConfigError(
-            "the output path holds a character that no file name can", hint="choose another path"
+            "the output path has a character that no file name can have", hint="choose another path"
         ) from None
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise ConfigError(f"{path}: is not a regular file", hint=not_a_file)

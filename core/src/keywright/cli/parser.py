@@ -130,7 +130,7 @@ class CommandLine:
         except argparse.ArgumentError as error:
             name = error.argument_name or ""
             if name in _VALUES and name in arguments[-2:]:
-                message = f"{name} takes {_VALUES[name]}, and the command line ends before that"
+                message = f"{name} requires {_VALUES[name]}"
             else:
                 message = _unquoted(str(error))
             raise ConfigError(message, hint=hint) from None
@@ -138,7 +138,7 @@ class CommandLine:
         # All but letters such as `-qv`, and what argparse does not take for an option: `-` and `--`.
         options = [*unknown, *(one for one in following[:1] if one.startswith("-"))]
         if not all(len(one) > 1 and _FLAG_LETTERS.issuperset(one[1:]) for one in options):
-            raise ConfigError("an option of a command goes after its words", hint=hint)
+            raise ConfigError("an option of a command follows the command", hint=hint)
         return len(arguments) - len(following)
 
 
@@ -174,7 +174,7 @@ def no_such_command(found: Found, commands: Commands) -> ConfigError:
     meant = _OTHER_WORDS.get(stray, "") if not found.words else ""
     hint = f" (did you mean {meant!r}?)" if meant else did_you_mean(stray, following)
     group = " ".join(("keywright", *found.words))
-    return ConfigError(f"there is no such command{hint}", hint=f"{group} has: {', '.join(following)}")
+    return ConfigError(f"unknown command{hint}", hint=f"{group} has: {', '.join(following)}")
 
 
 def add_flag(parser: argparse.ArgumentParser, name: str, help_: str) -> None:
@@ -215,7 +215,7 @@ class _Once(argparse.Action):
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         if option_string is not None:
             if self._is_given:
-                parser.error(f"{option_string} is given twice: leave one out")
+                parser.error(f"{option_string} is given twice")
             if values == "":
                 parser.error(f"{option_string} is empty: give it a value, or leave it out")
             self._is_given = True
@@ -259,19 +259,34 @@ class Parser(argparse.ArgumentParser):
         """
         if not any(one == "--help" or (one[:1] == "-" and one[1:2] != "-" and "h" in one) for one in arguments):
             self.usage = self.prog  # argparse formats it for each parsing, and only help shows it
-        parsed, rest = self.parse_known_intermixed_args(arguments)
+        known = [option for action in self._actions for option in action.option_strings]
+        try:
+            parsed, rest = self.parse_known_intermixed_args(arguments)
+        except ConfigError:
+            rest = _unknown_options(arguments, known)  # more likely the mistake than what is missing
+            if not rest:
+                raise
         if not rest:
             return parsed
-        known = [option for action in self._actions for option in action.option_strings]
         option = next((word.partition("=")[0] for word in rest if word.startswith("-") and word not in ("-", "--")), "")
         if option in _VALUES:
-            self.error(f"{option} has no meaning for {self.prog}: leave it out")
+            self.error(f"{option} does not apply to {self.prog}: leave it out")
         if _RENAMED.get(option) in known:
             self.error(f"{option} was renamed in keywright 0.2: use {_RENAMED[option]}")
         hint = did_you_mean(option, known) if option.isprintable() else ""
         if hint or re.fullmatch(_PLAIN_OPTION, option):
-            self.error(f"there is no option {option}{hint}")
-        return self.error("there is no such option" if option else "there is an argument too many")
+            self.error(f"unknown option {option}{hint}")
+        return self.error("unknown option" if option else "too many arguments")
+
+
+def _unknown_options(arguments: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Those before `--` that look like an option, and are none of the known ones."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return [
+        one
+        for one in options
+        if re.match("--?[a-zA-Z]", one) and one.partition("=")[0] not in known and one[:2] not in known
+    ]
 
 
 def _unquoted(message: str) -> str:
@@ -281,7 +296,7 @@ def _unquoted(message: str) -> str:
         return f"{before}takes no value"
     before, found, after = message.partition("invalid choice: ")
     if found:
-        return f"{before}takes one of {after.rpartition('(choose from ')[2].removesuffix(')')}"
+        return f"{before}must be one of {after.rpartition('(choose from ')[2].removesuffix(')')}"
     before, found, after = message.partition(": invalid ")
     kind, found, _ = after.partition(" value: ")
     return f"{before}: takes a value of type {kind}" if found else message
@@ -316,7 +331,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
-    """`K=V` words as a dict.
+    """`NAME=VALUE` words as a dict.
 
     Raises:
         ConfigError: one has no `=`, or a name stands twice.
@@ -325,15 +340,15 @@ def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise ConfigError(f"{option} takes NAME=VALUE", hint="write it so")
+            raise ConfigError(f"{option} is not NAME=VALUE", hint="such as team=web")
         if name in pairs:
-            raise ConfigError(f"{option} names one thing twice", hint="leave one out")
+            raise ConfigError(f"{option} gives one name twice", hint="remove one of them")
         pairs[name] = value
     return pairs
 
 
 def attributes_of(words: Sequence[str]) -> dict[str, object]:
-    """`K=TEXT` and `K:=JSON` words as a dict.
+    """`NAME=TEXT` and `NAME:=JSON` words as a dict.
 
     Raises:
         ConfigError: one is neither, or a name stands twice, in either way of writing or inside the JSON.
@@ -342,9 +357,9 @@ def attributes_of(words: Sequence[str]) -> dict[str, object]:
     for word, value in pairs_of(words, "--attribute").items():
         name = word.removesuffix(":")
         if not name:
-            raise ConfigError("--attribute takes NAME=VALUE", hint="write it so")
+            raise ConfigError("--attribute is not NAME=VALUE", hint="such as team=web")
         if name in attributes:
-            raise ConfigError("--attribute names one thing twice", hint="leave one out")
+            raise ConfigError("--attribute gives one name twice", hint="remove one of them")
         attributes[name] = value if name == word else _json_value(value)
     return attributes
 
@@ -354,9 +369,9 @@ def _json_value(text: str) -> object:
 
     value = read_json(text)
     if value is JsonProblem.DUPLICATE_MEMBER:
-        raise ConfigError("--attribute NAME:=VALUE names a member of an object twice", hint="leave one out")
+        raise ConfigError("--attribute NAME:=VALUE has a duplicate member", hint="remove one of them")
     if isinstance(value, JsonProblem):
-        raise ConfigError("--attribute NAME:=VALUE takes JSON", hint="for text write NAME=VALUE")
+        raise ConfigError("--attribute NAME:=VALUE has no valid JSON after :=", hint="for text write NAME=VALUE")
     return value
 
 
@@ -383,8 +398,8 @@ def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
         return parse_time(text)
     except (ValueError, OverflowError):
         raise ConfigError(
-            f"{option} takes a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d, of at "
-            "most 36500d"
+            f"{option} is not a time, or a duration of at most 36500d",
+            hint="pass a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d",
         ) from None
 
 
@@ -401,4 +416,4 @@ def duration_of(text: str | None, option: str) -> timedelta | None:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise ConfigError(f"{option} takes {error}") from None
+        raise ConfigError(f"{option} is not a duration", hint=f"pass {error}") from None

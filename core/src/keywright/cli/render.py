@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from keywright.cli.io import is_terminal, printable
-from keywright.lifecycle import Phase, VersionPhase, change_state, newest_in_use, primary, why_not
+from keywright.lifecycle import Phase, VersionPhase, newest_in_use, why_not
 from keywright.records import RecordInfo, State, format_time
 from keywright.text import format_duration
 
@@ -191,7 +191,7 @@ def upcoming(versions: Sequence[VersionPhase], now: datetime, rotate_every: time
     found.sort(key=lambda event: event.time or now)
     if not signing:
         reason, hint = why_not(infos, now)
-        found.insert(0, Event(None, "unsigned", None, f"no version signs: {reason}; {hint}{_enabling(infos, now)}"))
+        found.insert(0, Event(None, "unsigned", None, f"no version signs: {reason}; {hint}"))
     if found:
         return found
     version = signing[0].version
@@ -247,17 +247,6 @@ def _rotation(newest: RecordInfo, rotate_every: timedelta, now: datetime) -> Eve
         return Event(due, "due", version, "it is due for rotation")
     command = f"`keywright rotate --due {newest.name}`"
     return Event(None, "due", version, f"it is due for rotation; {command} makes the next version")
-
-
-def _enabling(infos: Sequence[RecordInfo], now: datetime) -> str:
-    """The command that enables a disabled version, if that version would then sign; else empty."""
-    for info in reversed(infos):
-        if info.state is State.DISABLED:
-            enabled = change_state(info, State.ENABLED, now)
-            signing = primary([enabled if one is info else one for one in infos], now)
-            if signing is enabled:
-                return f" (`keywright enable {info.reference}` enables version {info.version})"
-    return ""
 
 
 class Axis(NamedTuple):

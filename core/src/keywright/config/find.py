@@ -130,13 +130,23 @@ class _Fault(NamedTuple):
 
     rule: str
     hint: str
+    place: str = ""  # `:LINE:COLUMN`
 
 
 _UNSAFE: Final = {
     "kind": _Fault("is not a regular file", "name one"),
     "owner": _Fault("belongs to another user, who could change it", "use a file of your own, or one of root's"),
-    "mode": _Fault("is writable by everybody", "take that away with `chmod o-w`"),
+    "mode": _Fault("is writable by all users", "run `chmod o-w` on it"),
 }
+# Messages of tomllib that quote nothing of the file.
+_TOML_REASONS: Final = frozenset(
+    (
+        "Expected '=' after a key in a key/value pair", "Expected ']' at the end of a table declaration",
+        "Expected ']]' at the end of an array declaration", "Expected newline or end of document after a statement",
+        "Invalid date or datetime", "Invalid initial character for a key part", "Invalid statement", "Invalid value",
+        "Unclosed array", "Unclosed inline table", "Unescaped '\\' in a string", "Unterminated string",
+    )
+)  # fmt: skip
 _PLACE: Final = r"\(at line ([0-9]+), column ([0-9]+)\)\Z"
 
 
@@ -153,7 +163,7 @@ def read_config(path: str) -> RawValue:
     document = _parsed(path)
     if isinstance(document, _Fault):
         shown = path if os.path.lexists(path) else shown_name(path)
-        raise ConfigError(f"{shown}: {document.rule}", hint=document.hint)
+        raise ConfigError(f"{shown}{document.place}: {document.rule}", hint=document.hint)
     return RawValue(document, "", path, os.path.dirname(os.path.realpath(path)))
 
 
@@ -165,7 +175,7 @@ def _parsed(path: str) -> dict[str, object] | _Fault:
     import tomllib
 
     try:
-        return tomllib.loads(data.decode())
+        return tomllib.loads(data.decode("utf-8-sig"))  # Windows editors put a byte order mark first
     except UnicodeDecodeError:
         return _Fault("is not UTF-8", "save it as UTF-8 text")
     except RecursionError:
@@ -177,11 +187,14 @@ def _parsed(path: str) -> dict[str, object] | _Fault:
 def _syntax_rule(message: str) -> _Fault:
     place = re.search(_PLACE, message)
     if place is None and "(at end of document)" not in message:
-        return _Fault("holds a number too long to read", "shorten it")  # Python's own limit, which tomllib lets through
-    where = f"line {place[1]}, column {place[2]}" if place else "the end"
+        return _Fault("has a number that is too long", "shorten it")  # Python's own limit, which tomllib lets through
+    where = f":{place[1]}:{place[2]}" if place else ""
     if message.startswith(("Cannot ", "Duplicate ")):
-        return _Fault(f"{where} gives a key or table for the second time", "keep one of them")
-    return _Fault(f"{where} is not TOML", "correct it, see https://toml.io/en/v1.0.0")
+        return _Fault("invalid TOML: a key or table is given twice", "keep one of them", where)
+    reason = message.partition(" (at ")[0]
+    # Other messages quote what is in the file.
+    what = f": {reason[0].lower()}{reason[1:]}" if reason in _TOML_REASONS else ""
+    return _Fault(f"invalid TOML{what}", "check the quotes and brackets there", where)
 
 
 def _bytes_of(path: str) -> bytes | _Fault:
@@ -192,7 +205,7 @@ def _bytes_of(path: str) -> bytes | _Fault:
     try:
         descriptor = os.open(path, flags)
     except FileNotFoundError:
-        return _Fault("does not exist", "check the path, or make it with `keywright init`")
+        return _Fault("does not exist", "check the path, or create it with `keywright init`")
     except (OSError, ValueError) as error:
         return _unreadable(error)
     try:

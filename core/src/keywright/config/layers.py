@@ -97,7 +97,7 @@ def _profile_layer(name: str, given: RawValue, report: Report) -> Layer:
     _check_table_name(given, name, "profile")
     inside = children(given, f"must be a table: [{given.path}]")
     if "profiles" in inside:
-        raise given.error("holds a table `profiles`: profiles do not nest", hint="put it beside the others")
+        raise given.error("has a table `profiles`: profiles cannot be nested", hint="move it to the top level")
     source = f"{given.source} (profile {name})"
     return _layer({key: value._replace(path=dotted(key), source=source) for key, value in inside.items()}, report)
 
@@ -113,7 +113,7 @@ def _layer(found: Mapping[str, RawValue], report: Report, *more: str) -> Layer:
         else:
             known = (*TOP_SETTINGS, *SECTIONS, *more)
             raise given.error(
-                f"is not a setting or table here{did_you_mean(name, known)}", hint=f"available: {', '.join(known)}"
+                f"is not a known setting or table{did_you_mean(name, known)}", hint=f"available: {', '.join(known)}"
             )
 
     sound(found, read, report)
@@ -138,10 +138,10 @@ def _table(section: str, table: RawValue) -> dict[str, RawValue]:
     for name, given in settings.items():
         if section == "keys" and name not in _KEY_TABLES and _is_key_without_quotes(given):
             raise given.error(
-                "is a table where a setting belongs", hint='quote a name that has dots: [keys."example.org"]'
+                "is a table, where a value is expected", hint='quote a name that has dots: [keys."example.org"]'
             )
         if not is_setting_name(name):
-            raise given.error("is not a setting: their names are made of a-z, 0-9 and '_'")
+            raise given.error("is not a setting name, which has only a-z, 0-9 and '_'")
     return settings
 
 
@@ -161,7 +161,7 @@ def is_setting_name(name: str) -> bool:
 def _check_table_name(given: RawValue, name: str, what: str) -> None:
     if not name or name[0] in "_-" or not _TABLE_NAME.issuperset(name):
         raise given.error(
-            f"is not a valid {what} name: they are made of a-z, 0-9, '_' and '-', a letter or digit first"
+            f"is not a valid {what} name: it may have a-z, 0-9, '_' and '-', and begins with a letter or digit"
         )
 
 
@@ -182,7 +182,7 @@ def children(given: RawValue, rule: str) -> dict[str, RawValue]:
     if not isinstance(given.value, Mapping):
         raise here.error(rule)
     if not all(isinstance(name, str) for name in given.value):
-        raise here.error("must have texts for names")
+        raise here.error("must have text as names")
     prefix = f"{given.path}." if given.path else ""
     return {
         name: RawValue(value, prefix + dotted(name), given.source, given.base) for name, value in given.value.items()
@@ -284,7 +284,7 @@ def environment_layer(environ: Environment, below: Layer, base: str) -> Layer:
     reached so. Relative paths start from `base`.
 
     Raises:
-        ConfigError: a variable with that prefix reaches no configured table or more than one, or two variables
+        ConfigError: a variable with that prefix matches no configured table or more than one, or two variables
             reach one setting.
     """
     variables = sorted(name for name in environ if name[: len(_PREFIX)].upper() == _PREFIX)
@@ -326,12 +326,12 @@ def _place_of(variable: str, source: str, spellings: Mapping[str, list[tuple[str
         known = [spelling.removeprefix(f"{section}__") for spelling in spellings if spelling.startswith(f"{section}__")]
         tables = [dotted(*place) for found in spellings.values() for place in found]
         raise ConfigError(
-            f"{source}: reaches no configured table{did_you_mean(name, known)}",
-            hint=f"it is spelt {_PREFIX}STORES__NAME__SETTING (or SEALS, KEYS); {listed(tables)}",
+            f"{source}: matches no configured table{did_you_mean(name, known)}",
+            hint=f"use {_PREFIX}STORES__NAME__SETTING (or SEALS, KEYS); {listed(tables)}",
         )
     if len(places) > 1:
         both = " and ".join(dotted(*place) for place in sorted(places))
-        raise ConfigError(f"{source}: could mean {both}", hint="use --option, which tells them apart")
+        raise ConfigError(f"{source}: could mean {both}", hint="use --option, which is not ambiguous")
     if not is_setting_name(setting.lower()):
         raise ConfigError(f"{source}: names no setting of {dotted(*places[0])}", hint="add __ and the setting's name")
     return (*places[0], setting.lower())
@@ -341,7 +341,7 @@ def option_layer(options: Sequence[tuple[str, str]], below: Layer, base: str) ->
     """`--option stores.local.path VALUE`: a dotted path as TOML writes it. Relative paths start from `base`.
 
     Raises:
-        ConfigError: a path cannot be read, reaches no configured table, or is given twice.
+        ConfigError: a path cannot be read, matches no configured table, or is given twice.
     """
     layer = Layer()
     for path, value in options:
@@ -379,5 +379,5 @@ def _check_place(place: tuple[str, ...], below: Layer) -> None:
 def _put(layer: Layer, place: tuple[str, ...], given: RawValue) -> None:
     table = layer.top if len(place) == 1 else layer.tables[place[0]].setdefault(place[1], {})
     if place[-1] in table:
-        raise given.error("is given twice", hint="give it once")
+        raise given.error("is given twice", hint="pass it once")
     table[place[-1]] = given

@@ -144,7 +144,7 @@ def _with_a_store(layer: Layer, environ: Environment) -> Layer:
     directory = user_directory("XDG_DATA_HOME", os.path.join(".local", "share"), environ)
     if directory is None:
         raise ConfigError(
-            f"{_BUILT_IN}: no home directory is known to keep keys in", hint="set HOME, or configure a store"
+            f"{_BUILT_IN}: no home directory to keep keys in is known", hint="set HOME, or configure a store"
         )
     backend = RawValue("sqlite", "stores.default.backend", _BUILT_IN, directory)
     path = RawValue(os.path.join(directory, "keywright", "keys.db"), "stores.default.path", _BUILT_IN, directory)
@@ -227,7 +227,7 @@ def _found(name: RawValue, tables: Collection[str], what: str) -> str:
 
 def _only_store(stores: Collection[str], source: str) -> RawValue:
     if len(stores) > 1:
-        raise ConfigError(f"{source}: default_store is missing", hint=listed(stores))
+        raise ConfigError(f"{source}: default_store is not set, and there are several stores", hint=listed(stores))
     return RawValue(next(iter(stores)), "default_store", "the only store", "")
 
 
@@ -247,5 +247,5 @@ def _plugins(given: RawValue | None) -> tuple[str, ...] | None:
         return None
     names = cast("tuple[str, ...]", parse_setting(Setting("plugins", "list"), given))
     if len(set(names)) != len(names):
-        raise given.error("names a plugin twice", hint="name it once")
+        raise given.error("names a plugin twice", hint="list it once")
     return names

@@ -46,7 +46,7 @@ def sequence(returned: object) -> Sequence[object]:
     """What a hook returned, if it is a list or tuple; else TypeError."""
     # A text is a sequence too, of letters, and never what its plugin meant.
     if isinstance(returned, str | bytes) or not isinstance(returned, Sequence):
-        raise TypeError(f"it returned {type(returned).__name__}, where a list or tuple belongs")
+        raise TypeError(f"it returned {type(returned).__name__}, and not a list or tuple")
     return returned
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from keywright.events import KeyEvent, ReviewRequest
     from keywright.plugins.commands import Commands
-    from keywright.protocols import Format, InstalledNames, KeyType, Seal, StoreBackend
+    from keywright.protocols import Format, InstalledNames, KeyType, Problem, Seal, StoreBackend
     from keywright.settings.model import Options
 
 
@@ -112,8 +112,8 @@ def keywright_configure(options: Options, known: InstalledNames) -> object:
     """
 
 
-def keywright_review(request: ReviewRequest) -> Sequence[str]:  # type: ignore[empty-body]  # (a spec has none)
-    """Return objections, each a sentence; `()`, `[]` or None for no objection.
+def keywright_review(request: ReviewRequest) -> Sequence[str | Problem]:  # type: ignore[empty-body]  # (a spec has none)
+    """Return objections, each a sentence, or a `Problem` with a hint; `()`, `[]` or None for no objection.
 
     Called before anything is written, exported (or loaded with its secret half) or bound, and before a secret exists.
     Every plugin is called; a single objection, even an empty one, refuses the operation with PolicyError. If the hook

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from keywright.errors import ConfigError, KeywrightError, PluginError, PolicyError
 from keywright.plugins.calls import call, guarded, sequence
 from keywright.plugins.hooks import hook_manager, implementations, unfit_hook
+from keywright.protocols import Problem
 from keywright.settings.model import Setting
 from keywright.settings.values import check_options
 from keywright.text import did_you_mean
@@ -48,15 +49,18 @@ class Observers(NamedTuple):
         Raises:
             PolicyError: one objects, or one failed, so that its answer is unknown.
         """
-        refusals = []
+        refusals: list[str] = []
+        hints: dict[str, None] = {}
         for implementation in () if self.manager is None else self.manager.hook.keywright_review.get_hookimpls():
-            objections, failed = guarded(_objections, implementation, request)
-            if failed:
-                objections = f"its review failed with {failed}, and what is not reviewed is refused"
+            found, failed = guarded(_objections, implementation, request)
+            objections = [(f"its review failed with {failed}", "")] if failed else found
             if objections:
-                refusals.append(f"by plugin {implementation.plugin_name!r}: {objections}")
+                sentences = "; ".join(message for message, _ in objections)
+                refusals.append(f"by plugin {implementation.plugin_name!r}: {sentences}")
+                hints.update(dict.fromkeys(hint for _, hint in objections if hint))
         if refusals:
-            raise PolicyError(f"{request.operation} of {request.name} is refused {'; and '.join(refusals)}")
+            sentence = f"{request.operation} of {request.name} is refused {'; and '.join(refusals)}"
+            raise PolicyError(sentence, hint="; ".join(hints) or None)
 
     def observe(self, event: KeyEvent) -> None:
         """Report an event to every plugin. One that fails is passed to `report`, and the others still get it."""
@@ -64,8 +68,8 @@ class Observers(NamedTuple):
             reason, failed = guarded(_failure_to_observe, implementation, event)
             if reason or failed:
                 self.report(
-                    f"plugin {implementation.plugin_name!r} could not note what happened ({event.operation} of "
-                    f"{event.name}): {reason or failed}"
+                    f"plugin {implementation.plugin_name!r} did not record {event.operation} of {event.name}: "
+                    f"{reason or failed}"
                 )
 
 
@@ -82,7 +86,7 @@ def observers(
     configured.
 
     Raises:
-        ConfigError: a table is of no plugin that has settings, or a setting is wrong.
+        ConfigError: a table is not the table of a plugin with settings, or a setting is wrong.
         PluginError: a plugin failed while it was configured, or returned what does not fit the hooks.
     """
     configured = _NONE if config is None or not config.plugin else _configured(plugins, config, known(), failures)
@@ -119,7 +123,7 @@ def _configured(
             failed = "".join(f". {failure}" for failure in failures())
             there_are = ", ".join(sorted(hooks)) or "none"
             raise ConfigError(
-                f"{table.source}: {table.path} is of no plugin that has settings{did_you_mean(name, hooks)}",
+                f"{table.source}: {table.path} is not the table of a plugin with settings{did_you_mean(name, hooks)}",
                 hint=f"available: {there_are}{failed}",
             )
     configured: dict[str, object] = {}
@@ -141,7 +145,7 @@ def _configured(
                 configured[name] = returned
             continue
         raise PluginError(
-            f"plugin {name!r} failed in keywright_configure with {failure}", hint="report it to its author"
+            f"plugin {name!r} failed in keywright_configure with {failure}", hint="report it to the plugin's author"
         )
     return configured
 
@@ -155,13 +159,13 @@ def _failure_to_observe(implementation: pluggy.HookImpl, event: KeyEvent) -> str
     return ""
 
 
-def _objections(implementation: pluggy.HookImpl, request: ReviewRequest) -> str:
-    """What a plugin objects, on one line; `""` for `()`, `[]` and None alone."""
+def _objections(implementation: pluggy.HookImpl, request: ReviewRequest) -> list[tuple[str, str]]:
+    """The messages and hints of what a plugin objects, each on one line; none for `()`, `[]` and None only."""
     returned = call(implementation, request)
-    if returned is None:
-        return ""
-    objections = sequence(returned)
-    if not objections:
-        return ""
-    sentences = [" ".join(str(objection).split()) for objection in objections]
-    return "; ".join(sentence for sentence in sentences if sentence) or "it objects without a word"
+    objections = () if returned is None else sequence(returned)
+    found = []
+    for one in objections:
+        message, hint = (f"{one.subject}: {one.message}", one.hint) if isinstance(one, Problem) else (str(one), "")
+        if message.strip():
+            found.append((" ".join(message.split()), " ".join(hint.split())))
+    return found or [("it gives no reason", "")] * bool(objections)

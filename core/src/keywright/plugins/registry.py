@@ -408,7 +408,7 @@ class Registry:
         """The plugins that review and observe what a ring over `config` does.
 
         Raises:
-            ConfigError: a `[plugin.NAME]` table is of no plugin that has settings, or a setting is wrong.
+            ConfigError: a `[plugin.NAME]` table is not the table of a plugin with settings, or a setting is wrong.
             PluginError: a plugin failed while it was configured.
         """
         from keywright.plugins.observers import observers

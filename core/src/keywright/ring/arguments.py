@@ -37,9 +37,11 @@ def check_encoded_key(data: Secret | None) -> Secret:
         MalformedKeyError: it was not given as bytes, or is empty.
     """
     if data is None:
-        raise MalformedKeyError("a key is given as bytes or as a Secret", hint="encode text before")
+        raise MalformedKeyError("a key must be bytes or a Secret", hint="encode text first")
     if not data:
-        raise MalformedKeyError("the data is empty, and a key belongs there", hint="see what should have written it")
+        raise MalformedKeyError(
+            "the data is empty, where a key is expected", hint="pass the key in FILE or on standard input"
+        )
     return data
 
 
@@ -77,7 +79,7 @@ def check_labels(labels: Mapping[str, object]) -> dict[str, str]:
         value = labels[name]
         if not re.fullmatch(_LABEL_NAME, name):
             raise ConfigError(
-                "a label name is 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
+                "a label name must be 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
             )
         # Printable text can be encoded: a surrogate is not printable.
         if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > _LABEL_VALUE_BYTES:
@@ -94,7 +96,7 @@ def check_reason(reason: str) -> None:
     """
     rule = f"a reason must be printable text of at most {_LONGEST_REASON} characters"
     if not reason.isprintable():
-        raise ConfigError(rule, hint="take line breaks and control characters out of it")
+        raise ConfigError(rule, hint="remove line breaks and control characters")
     if len(reason) > _LONGEST_REASON:
         raise ConfigError(rule, hint="shorten it")
 
@@ -146,7 +148,9 @@ def check_times(
     activates = None if activates is None else _in_utc("activates", activates)
     expires = None if expires is None else _in_utc("expires", expires)
     if expires is not None and expires <= max(now, activates or now):
-        raise ConfigError("expires must be after the activation and after now, or the key would never sign")
+        raise ConfigError(
+            "expires must be after the activation and after now, or the key would never sign", hint="pass a later time"
+        )
     if activates is not None and overlap is not None and overlap > datetime.max.replace(tzinfo=UTC) - activates:
         raise ConfigError("the overlap would end after the year 9999", hint="activate the version earlier")
     return activates, expires

@@ -107,7 +107,10 @@ class CachedBinding(Generic[_T]):
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         kind = type(self).__name__
-        raise TypeError(f"a {kind} is not pickled: it holds a key; pass the key's name instead, and bind it there")
+        raise TypeError(
+            f"a {kind} cannot be pickled, because it contains a key: pass the key's name, and bind it in the other "
+            f"process"
+        )
 
 
 class BoundKey(NamedTuple):
@@ -216,7 +219,7 @@ class Verifier(CachedBinding[tuple[BoundVerifier, ...]]):
                 continue
             return bound
         raise InvalidSignatureError(
-            f"the signature holds under no version of {self._name} that may verify", hint="check the data"
+            f"the signature is not valid under any version of {self._name} that may verify", hint="check the data"
         )
 
     def _summary(self) -> str:
@@ -452,7 +455,7 @@ def verify(
             f"the signature is not valid under {wanted}", hint="check the data, or leave out the version"
         )
     raise InvalidSignatureError(
-        f"the signature holds under no version of {wanted} that may verify", hint="check the data"
+        f"the signature is not valid under any version of {wanted} that may verify", hint="check the data"
     )
 
 
@@ -507,18 +510,16 @@ def choose_algorithm(
         raise UnsupportedOperationError(f"{unable} with this algorithm", hint=f"it can with: {can}")
     own = attributes.get("alg")
     if own is not None and own not in key_type.algorithms:
-        raise PolicyError(
-            f"{reference} is for another algorithm than signatures by its own alg", hint="use another key"
-        )
+        raise PolicyError(f"{reference} is not for signatures (its alg)", hint="use another key")
     if requested is not None and own is not None and requested != own:
         raise PolicyError(
-            f"{reference} is for {own} alone by its own alg", hint="leave the algorithm out, or use another key"
+            f"{reference} is restricted to {own} (its alg)", hint="leave out the algorithm, or use another key"
         )
     if attributes.get("use", "sig") != "sig":
-        raise PolicyError(f"{reference} is not for signatures by its own use", hint="use another key")
+        raise PolicyError(f"{reference} is not for signatures (its use)", hint="use another key")
     operations = attributes.get("key_ops")
     # The public half of a signing key verifies, whatever its secret half lists (RFC 7517 §4.3 is about each half).
     allowed = (operation,) if operation == "sign" else ("sign", "verify")
     if isinstance(operations, tuple) and not any(one in operations for one in allowed):
-        raise PolicyError(f"{reference} may not {operation} by its own key_ops", hint="use another key")
+        raise PolicyError(f"{reference} does not allow {operation} (its key_ops)", hint="use another key")
     return str(requested or own or key_type.algorithms[0])

@@ -221,7 +221,7 @@ def check_carried(format_: Format, key: Key, again: Key) -> None:
     lost = _left_behind(key, again)
     if lost:
         raise UnsupportedKeyError(
-            f"format {format_.name!r} does not carry: {', '.join(lost)}", hint="leave it out, or name another --format"
+            f"format {format_.name!r} does not carry: {', '.join(lost)}", hint="leave it out, or pass another --format"
         )
 
 
@@ -273,7 +273,7 @@ class KeyCodec:
         """
         if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
             raise PluginError(
-                f"key type {info.key_type!r} gave another key than its metadata would say, so nothing was stored",
+                f"key type {info.key_type!r} returned a key that does not match its metadata; nothing was stored",
                 hint="report it to the plugin's author",
             )
         format_ = self._registry.format(info.format or "")
@@ -281,8 +281,8 @@ class KeyCodec:
         encoded = Secret(format_.encode_public(key)) if payload is None else payload
         if not is_read_back(self._registry, format_, key, encoded, lenient=lenient):
             raise UnsupportedKeyError(
-                f"format {format_.name!r} gives another key back than it got; nothing was stored",
-                hint="report it to its author",
+                f"format {format_.name!r} did not read back the key that it wrote; nothing was stored",
+                hint="report it to the plugin's author",
             )
         return self.seal(info, payload)
 

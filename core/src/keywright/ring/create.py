@@ -92,7 +92,7 @@ class _Creation(NamedTuple):
         for other in self.others:
             if other.kid == named.kid:
                 raise KeyExistsError(
-                    f"the kid of the new version is held by {other.reference} already", hint="pass another --kid"
+                    f"the kid of the new version is already used by {other.reference}", hint="pass another --kid"
                 )
         return named
 
@@ -120,7 +120,7 @@ def ensure(
     for name in names:
         if check_name(name) not in context.config.keys:
             path = context.config.key(name).path
-            raise ConfigError(f"{name} is not declared, so it is not known what to make", hint=f"add a table {path}")
+            raise ConfigError(f"key {name} is not declared in the configuration", hint=f"add a table {path}")
     made = []
     for name in names or context.config.keys:
         if context.stores.get(store, name=name).store.versions(name):
@@ -181,12 +181,10 @@ def import_key(
     check_kid(wanted.kid)
     if not as_new_version and (wanted.activate_in is not None or wanted.overlap is not None):
         raise ConfigError(
-            "activate_in and overlap are for a next version", hint="pass --as-new-version, or leave them out"
+            "activate_in and overlap apply only to a next version", hint="pass --as-new-version, or leave them out"
         )
     if as_new_version and allow_duplicate:
-        raise ConfigError(
-            "a next version goes where the name is", hint="leave out --as-new-version or --allow-duplicate"
-        )
+        raise ConfigError("--as-new-version and --allow-duplicate exclude each other", hint="remove one of them")
     opened = context.stores.get(store, name=check_name(name))
     registry = context.registry
     format_ = find_format(registry, encoded) if wanted.format is None else registry.format(wanted.format)
@@ -245,7 +243,8 @@ def _import_plan(
 def _check_half(key: Key, *, public: bool) -> None:
     if key.secret is None and not public:
         raise NotExportableError(
-            "the data is a public key, and a secret key belongs here", hint="pass --public to keep it"
+            "the data is a public key, where a secret key is expected",
+            hint="pass --public to import it for verification only",
         )
     if key.secret is not None and public:
         raise UnsupportedKeyError(
@@ -260,13 +259,13 @@ def _check_succession(opened: OpenStore, key: Key, others: Sequence[RecordInfo])
         if same and key.public is None:  # such as `oct`: its secret half identifies it
             same = other.state is not State.DESTROYED and opened.load(other).secret == key.secret
         if same:
-            raise KeyExistsError(f"the key is {other.reference} already", hint="a next version has to be another key")
+            raise KeyExistsError(f"the key is already stored as {other.reference}", hint="import a different key")
     last = others[-1]
     ours = opened.signing is not None or last.state is State.DESTROYED or opened.load(last).secret is not None
     if key.secret is None and ours:
         raise PolicyError(
-            f"{last.reference} is a key of our own, and with a public key after it nothing would sign",
-            hint="rotate it, or import the public key by another name",
+            f"{last.reference} is a secret key, and with a public key as its next version nothing could sign",
+            hint="rotate it, or import the public key under another name",
         )
 
 
@@ -275,7 +274,7 @@ def _check_new(context: RingContext, opened: OpenStore, name: str, *, store: str
     if opened.writable.versions(name):
         raise KeyExistsError(
             f"store {opened.name!r} has {name} already",
-            hint="rotate makes its next version, or import --as-new-version if it is made elsewhere",
+            hint=f"create its next version with `keywright rotate {name}`, or with `import --as-new-version`",
         )
     if allow_duplicate:
         return
@@ -319,12 +318,12 @@ def _check_not_hidden(context: RingContext, opened: OpenStore, name: str) -> Non
             raise KeyExistsError(
                 f"store {store!r} has {name} already, and the configuration looks for it in chain {chain.name!r}, of "
                 f"stores {opened.name!r} and {store!r}, where one key would hide the other",
-                hint="rotate makes its next version, or pass --allow-duplicate for a second key",
+                hint=f"run `keywright rotate {name}` for its next version, or pass --allow-duplicate for a second key",
             )
 
 
 def _unasked(store: str, name: str) -> StoreUnavailableError:
     return StoreUnavailableError(
-        f"store {store!r} could not be asked whether it has {name} already",
-        hint="fix it, or pass --allow-duplicate for a key of its own",
+        f"store {store!r} is not available, so it is unknown whether it has {name}",
+        hint="make it available, or pass --allow-duplicate for a second key",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from functools import partial
 from itertools import combinations
@@ -114,7 +115,7 @@ def examine(context: RingContext, only: str | None = None) -> Iterator[Problem]:
     for store in context.config.stores if only is None else (only,):
         if store in same:
             hint = "remove one of the two tables, or correct its settings"
-            yield Problem(_subject(same[store], store), "are one and the same place", hint)
+            yield Problem(_subject(same[store], store), "have the same location", hint)
         for problem in _store(context, store, declared.get(store, {}), {} if store in same else holders):
             # A problem of a seal is not repeated for each record that it does not open.
             if problem[1:] not in reported:
@@ -265,7 +266,7 @@ def _declaration_problems(
         except Exception as error:  # noqa: BLE001  (a third-party key type or format; its message could quote the key)
             yield PluginError(
                 f"{table.source}: {table.path}: a plugin failed with {type(error).__name__}",
-                hint="report it to its author",
+                hint="report it to the plugin's author",
             )
 
 
@@ -298,7 +299,7 @@ def _check_format(registry: Registry, opened: OpenStore, plan: Plan, table: KeyC
         encoded = Secret(plan.format.encode_public(named)) if key.secret is None else plan.format.encode_secret(named)
         if not is_read_back(registry, plan.format, named, encoded):
             raise UnsupportedKeyError(
-                f"format {plan.format.name!r} gives another key back than it gets", hint="name another"
+                f"format {plan.format.name!r} does not read back the key that it writes", hint="name another"
             )
 
 
@@ -349,28 +350,49 @@ def _store(
 def _names(
     context: RingContext, opened: OpenStore, declared: Mapping[str, KeyConfig], holders: dict[str, list[str]]
 ) -> Iterator[Problem]:
-    listed = set()
+    listed, last = set(), ""
+    for infos in _scanned(opened):
+        last = infos[0].name
+        listed.add(last)
+        yield from _name(context, opened, infos, last, declared.get(last), holders)
     for name in _each(f"store {opened.name!r}", opened.names):
         if isinstance(name, Problem):
             yield name
-            continue
-        if name in declared:
+        elif name > last:
             listed.add(name)
-        yield from _name(context, opened, name, declared.get(name), holders)
+            yield from _unscanned(context, opened, name, declared.get(name), holders)
     # A store that cannot list its names, or not all of them, may have these.
     for name in sorted(declared.keys() - listed):
-        yield from _name(context, opened, name, declared[name], holders)
+        yield from _unscanned(context, opened, name, declared[name], holders)
 
 
-def _name(
+def _scanned(opened: OpenStore) -> Iterator[Sequence[RecordInfo]]:
+    """What a scan of the store yields until it fails: the name that it fails at is then read alone, and reported."""
+    with suppress(Exception):
+        if hasattr(opened.store, "scan"):
+            yield from opened.scan()
+
+
+def _unscanned(
     context: RingContext, opened: OpenStore, name: str, table: KeyConfig | None, holders: dict[str, list[str]]
 ) -> Iterator[Problem]:
-    subject = f"{name} in store {opened.name!r}"
-    infos = _attempt(subject, lambda: opened.store.versions(name))
+    infos = _attempt(f"{name} in store {opened.name!r}", lambda: opened.store.versions(name))
     if isinstance(infos, Problem):
         holders.setdefault(name, []).append(opened.name)
         yield infos
-        return
+    else:
+        yield from _name(context, opened, infos, name, table, holders)
+
+
+def _name(
+    context: RingContext,
+    opened: OpenStore,
+    infos: Sequence[RecordInfo],
+    name: str,
+    table: KeyConfig | None,
+    holders: dict[str, list[str]],
+) -> Iterator[Problem]:
+    subject = f"{name} in store {opened.name!r}"
     if not infos:
         if table is not None:
             yield from _missing(opened, subject, table)
@@ -383,8 +405,12 @@ def _name(
             yield found
         elif found is _Half.PUBLIC and is_ours and not opened.capabilities.keys_stay_inside:
             # Another process can add a public key to a sealed store without the master key.
-            what = "is a public key after one of our own, and no command puts one there"
-            yield Problem(where, what, "find out who did; destroy it, for this ring signed nothing that it verifies")
+            what = "is a public key after a secret one, and no command puts one there"
+            yield Problem(
+                where,
+                what,
+                "check who can write to the store, then destroy it: nothing that it verifies was signed here",
+            )
         is_ours = is_ours or found is _Half.SECRET
     is_destroyed = all(info.state is State.DESTROYED for info in infos)
     if not is_destroyed:
@@ -428,7 +454,7 @@ def _read(context: RingContext, opened: OpenStore, info: RecordInfo) -> _Half:
 
 def _missing(opened: OpenStore, subject: str, table: KeyConfig) -> Iterator[Problem]:
     if opened.capabilities.writable:
-        what = f"is declared as {table.path}, and no version of it was ever made"
+        what = f"is declared as {table.path}, but does not exist"
         yield Problem(subject, what, f"run `keywright ensure {table.name}`")
         return
     # The store's own error names the place where it looked, and what should be there.
@@ -450,7 +476,7 @@ def _lifecycle(
     if newest is not None and newest.created is not None:
         yield Problem(
             subject,
-            f"its rotation is overdue: version {newest.version} was made at "
+            f"its rotation is overdue: version {newest.version} was created at "
             f"{format_time(newest.created.replace(microsecond=0))}, and {table.path}.rotate_every is "
             f"{format_duration(rotate_every)}",
             f"run `keywright rotate --due {table.name}`",

@@ -325,10 +325,10 @@ class KeyRing:
             ConfigError: a label is not valid.
         """
         wanted = check_labels({} if labels is None else labels)
-        for name, opened in self._context.stores.names(prefix, store):
-            infos = [opened.described(info) for info in opened.store.versions(name)]
-            if infos and all(infos[-1].labels.get(label) == value for label, value in wanted.items()):
-                yield Named(name, lifecycle.phases(infos, self.now()))
+        for opened, stored in self._context.stores.scan(prefix, store):
+            infos = [opened.described(info) for info in stored]
+            if all(infos[-1].labels.get(label) == value for label, value in wanted.items()):
+                yield Named(infos[-1].name, lifecycle.phases(infos, self.now()))
 
     def show(self, name: str, *, store: str | None = None) -> Named:
         """The versions of one name and their phases.

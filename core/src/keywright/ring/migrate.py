@@ -85,8 +85,7 @@ def migrate(
     _ = target.store  # a store that cannot be opened is reported first, too
     if delete_source and source.capabilities.persistent and not target.capabilities.persistent:
         raise ConfigError(
-            f"store {target.name!r} forgets all when the process ends, so what is removed from store {source.name!r} "
-            "would be lost",
+            f"store {target.name!r} is in memory only, so keys removed from store {source.name!r} would be lost",
             hint="leave out --delete-source, or name another store with --to",
         )
     for name in names:
@@ -363,15 +362,18 @@ class Migrator:
         reference = info.reference
         if _is_conflict(stopped):
             return ConflictError(
-                f"{reference} is left out, for another version of the name is in conflict", hint="settle that"
+                f"{reference} was not copied, because another version of the name is in conflict",
+                hint="resolve that conflict, then run the command again",
             )
         if is_barred:
             return type(stopped)(
-                f"{reference} is left out, for store {self._target.name!r} is no place for another version of the name",
-                hint="settle that",
+                f"{reference} was not copied, because store {self._target.name!r} cannot keep another version of "
+                f"the name",
+                hint="resolve that conflict, then run the command again",
             )
         return StoreUnavailableError(
-            f"{reference} is left out, for a newer version could not be copied", hint="fix that first"
+            f"{reference} was not copied, because a newer version could not be copied",
+            hint="fix the error of that version first",
         )
 
     def _conflict(self, one: PlainVersion, there: PlainVersion) -> ConflictError:
@@ -381,7 +383,7 @@ class Migrator:
         if one.differs_in_state(there):
             if one.may_replace(there):
                 return ConflictError(
-                    f"{subject} has other labels or another state", hint="pass --update to let the source win"
+                    f"{subject} has other labels or another state", hint="pass --update to overwrite it from the source"
                 )
             behind = target if one.info.state is State.DESTROYED else source
             command = "compromise" if there.info.state is State.COMPROMISED and behind == source else "destroy"
@@ -395,7 +397,7 @@ class Migrator:
             )
         if one.is_same_key(there):
             return ConflictError(
-                f"{subject} is the same key with another time of creation or end, as if imported twice",
+                f"{subject} is the same key with other dates, as if imported twice",
                 hint=_decide(one.info),
             )
         return ConflictError(f"{subject} is another key", hint=_decide(one.info))
@@ -409,7 +411,9 @@ class Migrator:
         kept = [] if self._dry_run else [_read(source, info) for info in infos]
         is_changed = _hash_infos(infos) != compared.source
         if is_changed or (not self._dry_run and self._hash_target(name, compared.versions) != compared.target):
-            raise ConflictError(f"{name} changed after it was copied, so it stays", hint="run the same command again")
+            raise ConflictError(
+                f"{name} changed after it was copied, so it was not removed", hint="run the same command again"
+            )
         expected = [info.revision for info in infos]
         self._run("remove", source, infos[-1], lambda: source.writable.remove(name, expected))
         if self._dry_run or self._hash_target(name, compared.versions) == compared.target:
@@ -521,9 +525,8 @@ def _check_supported(one: PlainVersion, target: OpenStore) -> None:
     reference, store = one.info.reference, target.name
     if target.capabilities.keys_stay_inside and one.info.state is not State.DESTROYED:
         raise UnsupportedOperationError(
-            f"store {store!r} keeps its keys inside and gives none back, so a copy of {reference} could not be "
-            "compared",
-            hint="make another key there with generate",
+            f"store {store!r} does not export keys, so a copy of {reference} could not be compared",
+            hint="create another key there, with generate",
         )
     if target.capabilities.metadata:
         return
@@ -538,7 +541,7 @@ def _check_supported(one: PlainVersion, target: OpenStore) -> None:
     )
     if one.payload is None or one.info != in_payload:
         raise UnsupportedOperationError(
-            f"store {store!r} keeps payloads alone, so the metadata of {reference} would be lost",
+            f"store {store!r} keeps no metadata, so that of {reference} would be lost",
             hint="name a store that keeps metadata",
         )
 
@@ -554,8 +557,8 @@ def _check_room(one: PlainVersion, target: OpenStore, infos: Sequence[RecordInfo
             )
         if other.version not in versions:
             raise KeyExistsError(
-                f"store {target.name!r} has {other.reference}, which the source has not, and no {one.info.reference}, "
-                "so this is another key of that name",
+                f"store {target.name!r} has {other.reference}, which the source does not have, and no "
+                f"{one.info.reference}, so it is another key of that name",
                 hint=_decide(one.info),
             )
 
@@ -587,10 +590,10 @@ def _compared(one: PlainVersion, target: OpenStore, revision: Revision) -> Revis
     if not one.equals(back):
         if back.revision != revision:
             raise ConflictError(
-                f"{one.info.reference} changed in store {target.name!r} meanwhile", hint="look at it again"
+                f"{one.info.reference} changed in store {target.name!r} meanwhile", hint="run the same command again"
             )
         raise CorruptedStoreError(
-            f"{one.info.reference} came back from store {target.name!r} as another than was written",
+            f"{one.info.reference} was not read back from store {target.name!r} as it was written",
             hint="it was not moved",
         )
     return revision

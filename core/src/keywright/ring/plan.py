@@ -117,7 +117,7 @@ def make_plan(
     given = dict(table.specific()) if common["type"] in (None, key_type.name) else {}
     if before.type == key_type.name:
         given = {**_given(before.options, source="the version before"), **given}
-    given |= _given(wanted.options, source="argument")
+    given |= _given(wanted.options, source="")
     owner = f"key type {key_type.name!r}"
     options = options_of(table, key_type.settings, owner, KEY_SETTING_NAMES, given=given)
     overlap = wanted.overlap if wanted.overlap is not None else common.optional_duration("overlap")
@@ -257,7 +257,7 @@ def _attributes_unknown(table: KeyConfig, last: RecordInfo, *, size: bool) -> Po
     """Names everything that is gone with the secret of `last` at once; `size`: the size, too."""
     what, bits, bits_set = (" and the size", ", and --bits", f", and {table.path}.bits") if size else ("", "", "")
     return PolicyError(
-        f"the attributes{what} of {last.reference} are not known any more",
+        f"the attributes{what} of {last.reference} are no longer known",
         hint=f"pass --attribute or --no-attributes{bits}, or set {table.path}.attributes, to {{}} for none{bits_set}",
     )
 
@@ -279,7 +279,7 @@ def _bits_before(
         return None, None
     hint = f"pass --bits, or set {table.path}.bits"
     if last_key.secret is None and last_key.public is None:
-        return None, PolicyError(f"the size of {last.reference} is not known any more", hint=hint)
+        return None, PolicyError(f"the size of {last.reference} is no longer known", hint=hint)
     bits = key_type.bits(last_key)
     from keywright.settings.values import parse_setting
 
@@ -305,6 +305,6 @@ def _check_kid(registry: Registry, table: KeyConfig, plan: Plan, last: RecordInf
     # A format that does not count versions derives the next kid from the next key, whatever the last one was.
     if counted != following and counted != last.kid:
         raise PolicyError(
-            f"the kid of {last.reference} was chosen by hand, so the next one is not guessed",
+            f"the kid of {last.reference} was chosen by hand, so the next one cannot be derived",
             hint=f"pass --kid, or set {table.path}.kid to a text with {{version}}",
         )

@@ -78,7 +78,8 @@ def _find_due(
         table = context.config.key(check_name(name))
         if "rotate_every" not in table.given:
             raise ConfigError(
-                f"{name} has no rotation by the clock", hint=f"set {table.path}.rotate_every, or rotate it now"
+                f"key {name} has no rotation period",
+                hint=f"set {table.path}.rotate_every, or run `keywright rotate {name}`",
             )
     for name in names or context.config.keys:
         table = context.config.key(name)
@@ -112,9 +113,9 @@ def _missing(context: RingContext, opened: OpenStore, name: str) -> Due | None:
     if not silent:
         return None
     unasked = StoreUnavailableError(
-        f"store {opened.name!r} has no key {name}, and it is unknown whether {silent[0]!r} has it, because that store "
-        "could not be asked",
-        hint=f"fix that, or create one here with `keywright ensure --allow-duplicate {name}`",
+        f"store {opened.name!r} has no key {name}, and it is unknown whether {silent[0]!r} has it, because that "
+        f"store is not available",
+        hint=f"make it available, or create one here with `keywright ensure --allow-duplicate {name}`",
     )
     return Due(name, None, None, error=unasked)
 
@@ -129,7 +130,7 @@ def _judge(context: RingContext, opened: OpenStore, infos: tuple[RecordInfo, ...
         name = infos[-1].name
         reason, hint = why_not(infos, now)
         silenced = PolicyError(
-            f"no version of {name} signs, so none is created by the clock: {reason}",
+            f"no version of {name} signs, so it is not rotated automatically: {reason}",
             hint=f"{hint} by hand, or leave out {context.config.key(name).path}.rotate_every",
         )
         return Due(name, infos[-1], None, error=silenced)

@@ -113,8 +113,8 @@ class StoreSeal:
                 )  # in no variable of its own: a seal that does not seal would show the key in a traceback
         if self.unsealed(stored, info) != payload:
             raise SealError(
-                f"seal {self.name!r} gives back something else than it got; nothing was stored",
-                hint="report it to its author",
+                f"seal {self.name!r} did not read back what it wrote; nothing was stored",
+                hint="report it to the plugin's author",
             )
         return stored
 
@@ -169,8 +169,10 @@ class StoreSeal:
         """
         seal = self._opened()
         if seal is None or not hasattr(seal, "is_current"):
-            what = "has no seal" if seal is None else f"has a seal {self.name!r} whose master key does not change"
-            raise ConfigError(f"store {self._store_name!r} {what}", hint="set a seal whose master key can change")
+            what = "has no seal" if seal is None else f"has a seal {self.name!r} whose master key cannot change"
+            raise ConfigError(
+                f"store {self._store_name!r} {what}, so it cannot be rewrapped", hint="pass another --store"
+            )
         return cast(RenewableSeal, seal)
 
     def _error_context(self, info: RecordInfo) -> AbstractContextManager[None]:
@@ -205,15 +207,15 @@ class StoreSeal:
         store = self._store_name
         if self.name is None:
             raise SealError(
-                f"store {store!r} holds sealed keys and has no seal, so another one would lie open among them",
-                hint=f"set stores.{store}.seal",
+                f"store {store!r} has sealed keys, and no seal is configured for it; nothing was written",
+                hint=f"set stores.{store}.seal to the seal of these keys",
             )
         found = " and ".join(
             sorted("keys that are not sealed" if one is None else f"keys sealed with {one!r}" for one in others)
         )
         raise SealError(
-            f"store {store!r} holds {found}, which its seal {self.name!r} does not open, so another one is not added",
-            hint="set the seal that they have, and migrate them into a store with this one",
+            f"store {store!r} has {found}, which its seal {self.name!r} does not open; nothing was written",
+            hint="configure the seal that they have, and migrate them into a store with this one",
         )
 
     def _stored_before(self) -> Iterator[Secret]:

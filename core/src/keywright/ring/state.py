@@ -110,4 +110,4 @@ def _read(store: WritableStore, info: RecordInfo, operation: Operation) -> Recor
 
 
 def _kept_changing(info: RecordInfo) -> ConflictError:
-    return ConflictError(f"{info.reference} kept changing while it was to be changed", hint="try again")
+    return ConflictError(f"{info.reference} kept changing while it was to be changed", hint="run the command again")

@@ -22,7 +22,7 @@ from keywright.errors import (
 )
 from keywright.files import ProcessLock
 from keywright.keys import is_reserved
-from keywright.protocols import SigningStore, Store, WritableStore
+from keywright.protocols import ScannedStore, SigningStore, Store, WritableStore
 from keywright.records import State
 from keywright.ring.arguments import check_texts, error_context, options_of
 from keywright.ring.codec import KeyCodec
@@ -139,10 +139,10 @@ class OpenStore:
         seal: StoreSeal,
         codec: KeyCodec,
         *,
-        refusal: str | None = None,
+        refusal: tuple[str, str] | None = None,
         chain: str | None = None,
     ) -> None:
-        """`refusal` is the message of the error if something is to be written; None: it may be written."""
+        """`refusal`: message and hint of the error if something is to be written; None: it may be written."""
         self.name = name
         self.seal = seal
         self.codec = codec
@@ -150,7 +150,7 @@ class OpenStore:
         self._connection = connection
         self._refusal = refusal
 
-    def restricted(self, *, refusal: str | None = None, chain: str | None = None) -> OpenStore:
+    def restricted(self, *, refusal: tuple[str, str] | None = None, chain: str | None = None) -> OpenStore:
         """The same store with another `refusal` or `chain`."""
         return OpenStore(self.name, self._connection, self.seal, self.codec, refusal=refusal, chain=chain)
 
@@ -177,11 +177,12 @@ class OpenStore:
             ReadOnlyStoreError: stores of this kind are read-only, or this one is not to be written.
         """
         if self._refusal is not None:
-            raise ReadOnlyStoreError(self._refusal)
+            message, hint = self._refusal
+            raise ReadOnlyStoreError(message, hint=hint)
         if not self.capabilities.writable:
             backend = self._connection.backend.name
             raise ReadOnlyStoreError(
-                f"store {self.name!r} is read-only (backend {backend!r})", hint="name a writable one with --store"
+                f"store {self.name!r} is read-only (backend {backend!r})", hint="pass a writable one with --store"
             )
         return cast(WritableStore, self.store)
 
@@ -197,6 +198,12 @@ class OpenStore:
     def names(self, prefix: str = "") -> Iterator[str]:
         """The names of keys that start with `prefix`: those of the store without the reserved ones."""
         return (name for name in self.store.names(prefix) if not is_reserved(name))
+
+    def scan(self, prefix: str = "") -> Iterator[Sequence[RecordInfo]]:
+        """The versions of each name, in the order of `names`."""
+        if not hasattr(self.store, "scan"):
+            return (self.store.versions(name) for name in self.names(prefix))
+        return (infos for infos in cast(ScannedStore, self.store).scan(prefix) if not is_reserved(infos[0].name))
 
     def load(self, info: RecordInfo) -> Key:
         """The key of a version, with its secret half if that is available.
@@ -243,7 +250,7 @@ def check_secret(key: Key, info: RecordInfo, opened: OpenStore) -> Key:
         return key
     if info.state is State.DESTROYED:
         raise NotExportableError(
-            f"{info.reference} is destroyed, and its secret half with it", hint="rotate to make a new version"
+            f"{info.reference} is destroyed, and its secret half with it", hint="rotate it to create a new version"
         )
     if opened.capabilities.keys_stay_inside:
         raise NotExportableError(
@@ -331,7 +338,7 @@ class Chain:
         if self._write_to is not None:
             return self._open_store(self._write_to).restricted(chain=asked)
         return self._open_store(self.stores[-1]).restricted(
-            chain=asked, refusal=f"store {self.name!r} is a chain without write_to, so it takes no writes; set it"
+            chain=asked, refusal=(self._read_only(), f"set stores.{self.name}.write_to to one of its stores")
         )
 
     def names(self, prefix: str) -> Iterator[tuple[str, OpenStore]]:
@@ -365,17 +372,15 @@ class Chain:
         )
 
     def _not_written(self, opened: OpenStore, name: str) -> OpenStore:
+        hint = f"pass --store {opened.name}"
         if self._write_to is None:
-            refusal = (
-                f"store {self.name!r} is a chain without write_to, so it takes no writes; name store {opened.name!r}"
-            )
-        else:
-            refusal = (
-                f"{name} is in store {opened.name!r}, and the chain {self.name!r} writes to {self._write_to!r}; move "
-                f"it with `keywright migrate --from {opened.name} --to {self._write_to} {name}`, or name store "
-                f"{opened.name!r}"
-            )
-        return opened.restricted(refusal=refusal)
+            return opened.restricted(refusal=(self._read_only(), hint))
+        message = f"{name} is in store {opened.name!r}, and the chain {self.name!r} writes to {self._write_to!r}"
+        move = f"move it with `keywright migrate --from {opened.name} --to {self._write_to} {name}`"
+        return opened.restricted(refusal=(message, f"{move}, or {hint}"))
+
+    def _read_only(self) -> str:
+        return f"store {self.name!r} is read-only: a chain without write_to"
 
 
 class Stores:
@@ -483,6 +488,16 @@ class Stores:
         opened = self._open(table)
         return ((name, opened) for name in opened.names(prefix))
 
+    def scan(self, prefix: str, store: str | None) -> Iterator[tuple[OpenStore, Sequence[RecordInfo]]]:
+        """As `names`, with the versions of each name that still has any."""
+        table = self.table(store, None)
+        if table.backend == CHAIN:
+            found = ((opened, opened.store.versions(name)) for name, opened in self.chain(table).names(prefix))
+        else:
+            opened = self._open(table)
+            found = ((opened, infos) for infos in opened.scan(prefix))
+        return ((opened, infos) for opened, infos in found if infos)
+
     def versions(self, opened: OpenStore, name: str, version: int | None = None) -> Sequence[RecordInfo]:
         """The versions of a name; `version` has to be one of them.
 
@@ -520,7 +535,7 @@ class Stores:
         if only_single:
             known = ", ".join(info.reference for info in infos)
             raise PolicyError(
-                f"{reference} has several versions, and a rotation meanwhile would make it another one",
+                f"{reference} has several versions, and a rotation meanwhile would change which one is meant",
                 hint=f"name one of them: {known}",
             )
         now = self._clock()
@@ -540,7 +555,9 @@ class Stores:
         asked = f"store {opened.name!r}" if opened.chain is None else f"chain {opened.chain}"
         none = f"{asked} has no key {name}"
         if not holders:
-            return KeyNotFoundError(none, hint=f"make one with generate or import, or name another --store{unasked}")
+            return KeyNotFoundError(
+                none, hint=f"create it with `keywright generate {name}`, or pass another --store{unasked}"
+            )
         first = holders[0]
         way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or pass --store {first}"
         return KeyNotFoundError(f"{none}, and store {first!r} has it{unasked}", hint=way)

@@ -70,7 +70,7 @@ _RULES: Final[dict[str, str]] = {
     "text": "text",
     "boolean": "true or false",
     "path": "a path, as text",
-    "duration": "a whole number and a unit: s, m, h, d, w or y, such as 90d",
+    "duration": "a whole number and a unit (s, m, h, d, w or y), such as 90d",
     "secret": 'given as { env = "VARIABLE" } or { file = "PATH" }',
     "secrets": 'a list of { env = "VARIABLE" } and { file = "PATH" }, one for each secret',
     "list": "a list of texts",
@@ -101,8 +101,8 @@ class RawValue(NamedTuple):
         return f"<given {self.path} by {self.source}>"
 
     def error(self, rule: str, *, hint: str | None = None) -> ConfigError:
-        """`SOURCE: PATH RULE`."""
-        return ConfigError(f"{self.source}: {self.path} {rule}", hint=hint)
+        """`SOURCE: PATH RULE`; without a source, such as an argument, `PATH RULE`."""
+        return ConfigError(f"{self.source}: {self.path} {rule}".removeprefix(": "), hint=hint)
 
 
 @final

@@ -84,7 +84,9 @@ def _from_environment(target: RawValue) -> str:
     if isinstance(value.value, str):
         return value.value
     spelt = f" {target.value}" if _is_variable(target) else ""
-    raise target.error(f"points to the environment variable{spelt}, which is not set", hint="set it")
+    raise target.error(
+        f"points to the environment variable{spelt}, which is not set", hint="set it, or change the setting"
+    )
 
 
 def _is_variable(target: RawValue) -> bool:
@@ -141,6 +143,8 @@ def _read(place: RawValue) -> Secret | tuple[str, str]:
         os.close(descriptor)
     if len(data) > _MAXIMUM_FILE_BYTES:
         return "which is over 64 KiB", "point it to a file with the value alone"
+    if data.reveal().startswith(b"\xef\xbb\xbf"):
+        return "which begins with a byte order mark", "save it as UTF-8 without one"
     return data
 
 

@@ -46,20 +46,25 @@ def check_options(
     declared = {setting.name: setting for setting in settings}
     for name, value in given.items():
         if name not in declared:
-            allowed = ", ".join(declared) or "none"
             near = [other for other in (*declared, *beside) if other != name]
             if name in _RENAMED:
                 raise value.error("was renamed in keywright 0.2", hint=f"use {_RENAMED[name]}")
-            raise value.error(f"is not a setting of {owner}{did_you_mean(name, near)}", hint=f"it has: {allowed}")
+            raise value.error(
+                f"is not a setting of {owner}{did_you_mean(name, near)}", hint=_available(owner, declared)
+            )
     for name, setting in declared.items():
         if name not in given and setting.default is REQUIRED:
-            raise ConfigError(f"{source}: {path}.{name} is missing: {owner} needs it, {setting.rule()}")
+            raise ConfigError(f"{source}: {path}.{name} is missing", hint=f"{owner} needs it: {setting.rule()}")
     return Options(
         {
             name: parse_setting(setting, given[name]) if name in given else _default(setting)
             for name, setting in declared.items()
         }
     )
+
+
+def _available(owner: str, declared: Mapping[str, Setting]) -> str:
+    return f"{owner} has: {', '.join(declared)}" if declared else f"{owner} has no settings: remove it"
 
 
 def _default(setting: Setting) -> object:
@@ -77,7 +82,9 @@ def parse_setting(setting: Setting, given: RawValue) -> object:
 
         given = follow(setting, given)
     elif setting.type == "secret":
-        raise given.error(f"must be {setting.rule()}", hint="a secret written out here would be seen by too many")
+        raise given.error(
+            f"must be {setting.rule()}", hint="everyone who reads the configuration would see a secret written there"
+        )
     parsed = given._replace(value=_PARSERS[setting.type](setting, given))
     if parsed.value is _WRONG or (setting.choices and parsed.value not in setting.choices):
         raise given.error(f"must be {setting.rule()}")

@@ -72,6 +72,10 @@ class MemoryStore:
                     found.append(name)
         return iter(found)
 
+    def scan(self, prefix: str = "") -> Iterator[Sequence[RecordInfo]]:
+        """The versions of each name that has any."""
+        return (infos for name in self.names(prefix) if (infos := self.versions(name)))
+
     def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
         """Add a version.
 
@@ -87,8 +91,8 @@ class MemoryStore:
             self._check_guard(guard)
             if version in self._records.get(name, {}):
                 raise KeyExistsError(
-                    f"{name}@{version}: is in the store already; nothing was written",
-                    hint="take the next version",
+                    f"{name}@{version}: already exists; nothing was written",
+                    hint="use the next version",
                     name=name,
                     version=version,
                 )

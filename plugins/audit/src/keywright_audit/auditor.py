@@ -6,12 +6,12 @@ from _thread import get_ident
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from keywright import hookimpl
+from keywright import Problem, hookimpl
 from keywright.errors import ConfigError, StoreError
 from keywright.files import has_locks
 
 if TYPE_CHECKING:
-    from keywright import KeyEvent, Problem, ReviewRequest
+    from keywright import KeyEvent, ReviewRequest
 
 __all__ = ["Auditor", "audit_to"]
 
@@ -33,7 +33,7 @@ class Auditor:
         return "<auditor>"
 
     @hookimpl
-    def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
+    def keywright_review(self, request: ReviewRequest) -> Sequence[Problem]:
         """Write the intent, or object to what cannot be logged if logging is required; otherwise report it afterwards.
 
         Of a dry run nothing is written; the answer is what the run would get.
@@ -41,13 +41,12 @@ class Auditor:
         from keywright_audit.log import append
 
         if request.dry_run:
-            problems = self.check() if self._required else ()
-            return tuple(_unlogged(f"{subject}: {message}", hint) for subject, message, hint in problems)
+            return tuple(self.check()) if self._required else ()
         try:
             append(self._path, "intent", _members(request))
         except StoreError as error:
             self._unlogged[get_ident()] = error
-            return (_unlogged(str(error), error.hint),) if self._required else ()
+            return (Problem.of(self._path, error),) if self._required else ()
         return ()
 
     @hookimpl
@@ -85,14 +84,10 @@ def audit_to(path: str | None, *, required: bool) -> Auditor:
         ConfigError: there is no path, or this system has no `flock` (Windows), so that no line would be safe.
     """
     if path is None:
-        raise ConfigError("required is true, and there is no path", hint="set the path of the log")
+        raise ConfigError("required is true, but path is not set", hint="set the path of the log")
     if not has_locks():
-        raise ConfigError("the audit log needs POSIX file locks, which this system lacks", hint="take path out")
+        raise ConfigError("the audit log needs POSIX file locks, which this system lacks", hint="remove path")
     return Auditor(path, required=required)
-
-
-def _unlogged(message: str, hint: str | None) -> str:
-    return f"what cannot be logged is not done: {message}" + (f"; {hint}" if hint else "")
 
 
 def _members(event: ReviewRequest | KeyEvent) -> Mapping[str, object]:

@@ -89,10 +89,11 @@ def _head(arguments: Namespace, context: Context) -> int:
     verified = verify(path)
     if verified.faults:
         raise FormatError(
-            f"{path}: is not as it was written, so its last hash proves nothing", hint="see `audit verify`"
+            f"{path}: was modified after it was written, so its last hash proves nothing",
+            hint="run `keywright audit verify`",
         )
     if verified.hash is None:
-        raise FormatError(f"{path}: has no line yet", hint="do something with a key first")
+        raise FormatError(f"{path}: has no lines yet", hint="generate a key first")
     if context.json:
         context.print_json({"file": path, "lines": verified.lines, "hash": verified.hash})
     else:
@@ -108,11 +109,11 @@ def _show(arguments: Namespace, context: Context) -> int:
     is_first = True
     for number, raw in lines_of(path):
         if number == 1 and not begins_a_log(raw):
-            raise FormatError(f"{path}: is not an audit log", hint="name another file")
+            raise FormatError(f"{path}: is not an audit log", hint="pass another file")
         line = read_line(raw.removesuffix(b"\n"))
         members = None if line is None else line.members()
         if members is None:
-            context.warn(f"{path}: line {number} is not a line of an audit log", hint="see `audit verify`")
+            context.warn(f"{path}: line {number} is not a line of an audit log", hint="run `keywright audit verify`")
             continue
         if arguments.name not in (None, members.get("name")):
             continue
@@ -136,7 +137,9 @@ def _path(arguments: Namespace, context: Context) -> str:
     if given is None:
         raise ConfigError("no audit log is configured", hint="name a FILE, or set plugin.audit.path")
     if not isinstance(given.value, str) or not given.value:
-        raise ConfigError(f"{given.source}: {given.path} is not written out", hint="name the FILE")
+        raise ConfigError(
+            f"{given.source}: {given.path} is a pointer, which this command does not follow", hint="name the FILE"
+        )
     return os.path.normpath(os.path.join(given.base, os.path.expanduser(given.value)))
 
 

@@ -38,15 +38,15 @@ _MISPLACED: Final = Report(
 )
 _WRITING: Final = ErrorTable(
     denied=Report(
-        "{subject}: the audit log cannot be written ({reason})", "run as its owner, or correct the permissions"
+        "{subject}: the audit log cannot be written ({reason})", "run as its owner, or change its permissions"
     ),
     read_only=Report(
         "{subject}: the audit log is on a file system that is mounted read-only", "remount it, or set another path"
     ),
-    full=Report("{subject}: there is no room for the audit log ({reason})", "make room and try again"),
+    full=Report("{subject}: the disk of the audit log is full ({reason})", "free disk space and try again"),
     misplaced=_MISPLACED,
-    missing=Report("{subject}: there is no directory to make the audit log's in", "make it, or set another path"),
-    other=Report("{subject}: the audit log cannot be written ({reason})", "fix that and try again"),
+    missing=Report("{subject}: its parent directory does not exist", "create it, or set another path"),
+    other=Report("{subject}: the audit log cannot be written ({reason})", "fix the cause and try again"),
 )
 _UNCONFIRMED: Final = Report(
     "{subject}: a line was written, but the system did not confirm that it is on the disk ({reason})",
@@ -54,6 +54,8 @@ _UNCONFIRMED: Final = Report(
     DurabilityError,
 )
 _CONFIRMING: Final = ErrorTable(other=_UNCONFIRMED)
+_BUSY: Final = "{}: another process has been writing to the audit log for too long"
+_END_IT: Final = "end that process, and try again"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _T = TypeVar("_T")
 
@@ -189,8 +191,8 @@ def _tail_of(data: bytes, path: str, size: int, *, is_whole: bool) -> Tail | Non
 
 def _changed(path: str) -> CorruptedStoreError:
     return CorruptedStoreError(
-        f"{path}: the last line of the audit log is not as it was written",
-        hint="see `keywright audit verify`, and move the file away to begin another",
+        f"{path}: the last line of the audit log was modified",
+        hint="run `keywright audit verify`, and move the file away to begin a new one",
     )
 
 
@@ -274,7 +276,9 @@ def under_lock(path: str, work: Callable[[int, int], _T], *, patience: float = L
                     """Nothing: it was moved away while we waited; what is written next belongs to the new one."""
                     return [work(directory, descriptor)] if _is_still_there(directory, name, found) else []  # noqa: B023
 
-                done = locked(descriptor, do, patience=deadline - time.monotonic(), busy=_busy(path))
+                done = locked(
+                    descriptor, do, patience=deadline - time.monotonic(), busy=_BUSY.format(path), hint=_END_IT
+                )
             finally:
                 os.close(descriptor)
             if done:
@@ -290,11 +294,14 @@ def settled_size(descriptor: int, path: str, *, patience: float = LONGEST_WAIT_S
         OSError: it cannot be locked.
         StoreUnavailableError: a writer held it for `patience` seconds.
     """
-    return locked(descriptor, lambda: os.fstat(descriptor).st_size, patience=patience, busy=_busy(path), shared=True)
-
-
-def _busy(path: str) -> str:
-    return f"{path}: another process has been writing to the audit log for too long; end it and try again"
+    return locked(
+        descriptor,
+        lambda: os.fstat(descriptor).st_size,
+        patience=patience,
+        busy=_BUSY.format(path),
+        hint=_END_IT,
+        shared=True,
+    )
 
 
 def _open_or_make(directory: int, name: str) -> int:
@@ -338,7 +345,7 @@ def check(path: str) -> Iterator[Problem]:
         with _WRITING.about(path):
             _check(path)
     except StoreError as error:
-        yield Problem(path, str(error).removeprefix(f"{path}: "), error.hint or "correct it")
+        yield Problem.of(path, error)
 
 
 def _check(path: str) -> None:

@@ -58,7 +58,7 @@ def verify(path: str, *, expected: str | None = None) -> Verified:
         chain.take(number, raw)
     chain.end()
     if not chain.begins:
-        raise FormatError(f"{path}: is not an audit log", hint="name another file")
+        raise FormatError(f"{path}: is not an audit log", hint="pass another file")
     places = _places(path, {wanted for _, wanted in chain.unlinked}) if chain.unlinked else {}
     faults = [*chain.faults, *(_unlinked(number, places.get(wanted)) for number, wanted in chain.unlinked)]
     return Verified(chain.lines, chain.last, sorted(faults), chain.notes)
@@ -170,7 +170,7 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
                 left -= len(line)
                 if len(line) == LONGEST_BYTES and left:
                     raise FormatError(
-                        f"{path}: line {number} is longer than any of an audit log", hint="name another file"
+                        f"{path}: line {number} is longer than any of an audit log", hint="pass another file"
                     )
                 if not line:
                     return  # the file was cut meanwhile
@@ -179,5 +179,5 @@ def lines_of(path: str) -> Iterator[tuple[int, bytes]]:
         raise ConfigError(f"{path}: cannot be read ({os.strerror(error.errno or 0)})", hint="check the path") from None
     except ValueError:
         raise ConfigError(
-            "the path of the audit log holds a character that no file name can", hint="name another"
+            "the path of the audit log has a character that no file name can have", hint="name another"
         ) from None

@@ -59,7 +59,7 @@ def _parse(table: Mapping[str, str]) -> dict[tuple[str, int], str]:
         place = (reference.name, reference.version or 1)
         if place in variables:
             name = reference.name
-            raise ConfigError(f"variables: {name} and {name}@1 are the same version", hint="leave one out")
+            raise ConfigError(f"variables: {name} and {name}@1 are the same version", hint="remove one of them")
         if not _can_be_variable(variable):
             raise ConfigError(
                 f'variables."{key}" must be the name of an environment variable: not empty, and without = and NUL'

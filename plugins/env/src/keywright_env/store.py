@@ -26,11 +26,11 @@ FILE: Final = "_FILE"
 MAXIMUM_BYTES: Final = 1_048_576
 _CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _OPENING: Final = ErrorTable(
-    denied=Report("{subject} points to a file that this user may not read", "make it readable for this user alone"),
-    other=Report("{subject} points to a file that cannot be opened: {reason}", "correct the path"),
+    denied=Report("{subject} points to a file that this user may not read", "make it readable for this user only"),
+    other=Report("{subject} points to a file that cannot be opened: {reason}", "check the path"),
 )
 _READING: Final = ErrorTable(
-    other=Report("{subject} points to a file that cannot be read: {reason}", "correct the path, or check the disk")
+    other=Report("{subject} points to a file that cannot be read: {reason}", "check the path and the disk")
 )
 
 
@@ -66,7 +66,7 @@ class EnvStore:
         variable = self._variable(name, version)
         if variable is None:
             raise KeyNotFoundError(
-                f"no environment variable holds {name}@{version}", hint="name one in the setting `variables`"
+                f"no environment variable is configured for {name}@{version}", hint="add one to the setting `variables`"
             )
         payload = _read(variable)
         if payload is None:
@@ -169,7 +169,7 @@ def _problems(variable: str) -> Iterator[Problem]:
             return
         _, found = _read_file(variable + FILE)
     except KeywrightError as error:
-        yield Problem(variable, str(error), error.hint or "correct it")
+        yield Problem(variable, str(error), error.hint or "set it to a key")
         return
     # Container secrets are root's and readable by all: only processes inside the container can read them.
     if found.st_uid != 0 and found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
@@ -192,12 +192,12 @@ def _read_file(variable: str) -> tuple[Secret, os.stat_result]:
             reason = unsafe(found, regular=True, owners={found.st_uid})  # whose it is does not matter
             if reason == "kind":
                 raise AccessDeniedError(
-                    f"{variable} points to what is not a regular file", hint="point it to the key's file"
+                    f"{variable} does not point to a regular file", hint="point it to the key's file"
                 )
             if reason:
                 raise AccessDeniedError(
                     f"{variable} points to a file that other users may write",
-                    hint="run `chmod go-w` on it, and see that the key in it is still yours",
+                    hint="run `chmod go-w` on it, and check that the key in it is still yours",
                 )
             with open(descriptor, "rb", closefd=False) as file:
                 payload = Secret(file.read(MAXIMUM_BYTES + 1))
@@ -209,7 +209,7 @@ def _read_file(variable: str) -> tuple[Secret, os.stat_result]:
         )
     if len(payload) > MAXIMUM_BYTES:
         raise CorruptedStoreError(
-            f"{variable} points to a file of over 1 MiB, which no key has", hint="point it to the key's"
+            f"{variable} points to a file of over 1 MiB, larger than any key", hint="point it to the key's"
         )
     return payload, found
 

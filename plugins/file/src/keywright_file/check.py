@@ -68,7 +68,11 @@ def _private(private: int, path: str) -> Iterator[Problem]:
         else:
             yield Problem.of(path, layout.unexpected(path, layout.IN_THE_PRIVATE_AREA, f"{layout.PRIVATE}/{entry}"))
     if layout.PENDING in entries:
-        yield Problem(path, "an interrupted write is not completed", "fix the other problems, then write to the store")
+        yield Problem(
+            path,
+            "an interrupted write was not completed",
+            "fix the other problems, then run any command that writes, such as `keywright label`",
+        )
 
 
 def _temporary(private: int, path: str) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ LONGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # what is longer is not a key, and
 SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
 _MISPLACED: Final = Report(
-    "{subject}: a link or another kind of file is in the place of a file of the store", "restore it from a backup"
+    "{subject}: a link or a special file is in the place of a file of the store", "restore it from a backup"
 )
 
 
@@ -26,14 +26,14 @@ def _table(outcome: str) -> ErrorTable:
     return ErrorTable(
         denied=Report(
             f"{{subject}}: access is denied ({{reason}}){outcome}",
-            "run as the store's owner, or correct the permissions",
+            "run as the store's owner, or change its permissions",
         ),
         read_only=Report(
             f"{{subject}}: the file system is mounted read-only{outcome}", "remount it, or use another store"
         ),
-        full=Report(f"{{subject}}: the disk is full ({{reason}}){outcome}", "free some space and try again"),
+        full=Report(f"{{subject}}: the disk is full ({{reason}}){outcome}", "free disk space and try again"),
         misplaced=_MISPLACED,
-        other=Report(f"{{subject}}: {{reason}}{outcome}", "fix that and try again"),
+        other=Report(f"{{subject}}: {{reason}}{outcome}", "fix the cause and try again"),
     )
 
 
@@ -164,8 +164,8 @@ def check_key_file(found: os.stat_result, subject: str) -> None:
     check_file(found, subject)
     if found.st_mode & OPEN_TO_OTHERS:
         raise AccessDeniedError(
-            f"{subject}: the key file may be read or changed by others",
-            hint="take that away with chmod 0600, and count the key as seen",
+            f"{subject}: other users may read or change the key file",
+            hint="run `chmod 0600` on it, and replace the key if others may have read it",
         )
 
 

@@ -46,19 +46,19 @@ _LONGEST_VERSION: Final = 9  # digits
 # What keywright did not write is in the way, and nothing of the store is lost: it is to be moved away. To restore the
 # store from a backup would lose the keys that are newer.
 
-NOT_A_DIRECTORY: Final = "a file or link ({place}) stands among the names"
-NOT_A_NAME: Final = "a directory ({place}) among the names has no name's name"
-NOT_A_VERSION: Final = "a directory ({place}) among the versions has no version's name"
-OUTSIDE_A_NAME: Final = "a version ({place}) stands where only names belong"
-BESIDE_THE_KEY: Final = "a file ({place}) that keywright did not write stands beside the key"
-IN_THE_PRIVATE_AREA: Final = "something ({place}) that keywright did not write stands beside the store's own"
+NOT_A_DIRECTORY: Final = "unexpected file or link ({place}) among the names"
+NOT_A_NAME: Final = "unexpected directory ({place}): it is not a valid name"
+NOT_A_VERSION: Final = "unexpected directory ({place}): it is not a valid version"
+OUTSIDE_A_NAME: Final = "unexpected version ({place}) among the names"
+BESIDE_THE_KEY: Final = "unexpected file ({place}) beside the key"
+IN_THE_PRIVATE_AREA: Final = "unexpected file or directory ({place}) beside the store's own"
 _LONGEST_SHOWN: Final = 40
 _RUN: Final = re.compile("[A-Za-z0-9]{20}")
 
 
 def unexpected(subject: str, fault: str, place: str) -> CorruptedStoreError:
     """The error for what keywright did not write; `place` is its path as seen from the root."""
-    return CorruptedStoreError(f"{subject}: {fault.format(place=_shown(place))}", hint="move it away")
+    return CorruptedStoreError(f"{subject}: {fault.format(place=_shown(place))}", hint="move it out of the store")
 
 
 def misplaced_file(name: str, entry: str, subject: str) -> CorruptedStoreError:
@@ -67,7 +67,7 @@ def misplaced_file(name: str, entry: str, subject: str) -> CorruptedStoreError:
         return unexpected(subject, NOT_A_DIRECTORY, below(name, entry))
     # There may have been a version, so that to move it away would hide that one is lost.
     return CorruptedStoreError(
-        f"{subject}: a file or link ({_shown(below(name, entry))}) stands where a version belongs",
+        f"{subject}: unexpected file or link ({_shown(below(name, entry))}) in the place of a version",
         hint="restore that version from a backup, or move the file away if there never was one",
     )
 
@@ -90,20 +90,18 @@ def open_root(path: str) -> Directory | None:
         OSError: it cannot be opened.
         AccessDeniedError: another user owns it or may change what is in it.
         CorruptedStoreError: it is not a directory.
-        StoreUnavailableError: it is a link to nothing: a volume that is not mounted is not an empty store.
+        StoreUnavailableError: it is a broken link: a volume that is not mounted is not an empty store.
     """
     try:
         return Directory(path, path)
     except FileNotFoundError:
         if os.path.islink(path):
             raise StoreUnavailableError(
-                f"{path}: is a link to nothing", hint="mount or make what it leads to, or set another `path`"
+                f"{path}: is a broken link", hint="mount or create its target, or set another `path`"
             ) from None
         return None
     except NotADirectoryError:
-        raise CorruptedStoreError(
-            f"{path}: is not a directory", hint="set `path` to one, or to where one can be made"
-        ) from None
+        raise CorruptedStoreError(f"{path}: is not a directory", hint="set `path` to a directory") from None
 
 
 def holds_store(root: int, path: str) -> bool:
@@ -145,7 +143,7 @@ def _is_marked(root: int, path: str) -> bool:
 def gone(path: str) -> CorruptedStoreError:
     """The error for a store that was there and is not: perhaps its volume is not mounted any more."""
     return CorruptedStoreError(
-        f"{path} is gone since it was opened", hint="restore it from a backup, or open the store again"
+        f"{path} was removed after it was opened", hint="restore it from a backup, or open the store again"
     )
 
 

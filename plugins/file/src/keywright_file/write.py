@@ -76,11 +76,9 @@ def under_lock(private: int, subject: str, work: Callable[[int], _T], *, patienc
             raise misplaced(subject)  # FIFOs and devices can be locked too
         if not shared:
             os.fchmod(descriptor, 0o600)
-        busy = (
-            f"{subject}: another process held the store's lock for longer than the setting `timeout` allows; end it, "
-            "or raise `timeout`, and try again"
-        )
-        return locked(descriptor, lambda: work(descriptor), patience=patience, busy=busy, shared=shared)
+        busy = f"{subject}: another process locked the store for longer than the setting `timeout` allows"
+        hint = "end that process, or raise `timeout`"
+        return locked(descriptor, lambda: work(descriptor), patience=patience, busy=busy, hint=hint, shared=shared)
     finally:
         with suppress(OSError):  # what was written is written
             os.close(descriptor)
@@ -372,9 +370,7 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
 
 
 def _taken(info: RecordInfo) -> KeyExistsError:
-    return KeyExistsError(
-        f"{info.reference}: is in the store already; nothing was written", hint="take the next version"
-    )
+    return KeyExistsError(f"{info.reference}: already exists; nothing was written", hint="use the next version")
 
 
 def _place_version(writer: Writer, info: RecordInfo) -> None:
@@ -503,8 +499,8 @@ def _encoded(info: RecordInfo) -> Secret:
 def _check_length(reference: str, data: Secret | None) -> None:
     if len(data or b"") > LONGEST_FILE_BYTES:
         raise UnsupportedOperationError(
-            f"{reference}: the payload or its metadata are longer than {LONGEST_FILE_BYTES} bytes, which the file "
-            "store does not take",
+            f"{reference}: the payload or its metadata is longer than {LONGEST_FILE_BYTES} bytes, the most that the "
+            f"file store keeps",
             hint="use a shorter one",
         )
 
@@ -528,8 +524,7 @@ def _report_other_names(keys: Iterable[os.stat_result | None], subject: str) -> 
     links = [f"-inum {key.st_ino}" for key in keys if key is not None and key.st_nlink > 1]
     if links:
         raise DurabilityError(
-            f"{subject}: the change is made, but a key file that it took away has another name (a hard link), under "
-            "which the key can still be read",
+            f"{subject}: the change was made, but the old key can still be read under another name (a hard link)",
             hint=f"look for it with `find {' -o '.join(links)}` and remove it",
         )
 

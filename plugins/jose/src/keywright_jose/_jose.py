@@ -84,7 +84,7 @@ def check_backend() -> None:
     for name in ("HMACKey", "RSAKey", "ECKey", "AESKey"):
         if getattr(getattr(jwk, name, None), "__module__", None) != _BACKEND:
             raise PluginError(
-                "python-jose does not work with cryptography here, so its checks are not known",
+                "python-jose does not work with the installed cryptography",
                 hint="reinstall python-jose[cryptography]",
             )
 
@@ -149,7 +149,7 @@ def _hmac_key(key: Key, algorithm: str) -> JoseKey:
     octets = key.secret
     if octets is None or len(octets) * 8 < int(algorithm[-3:]):
         raise InvalidKeyError(
-            f"{algorithm} needs a key of at least {algorithm[-3:]} bits (RFC 7518 §3.2)", hint="make a longer one"
+            f"{algorithm} needs a key of at least {algorithm[-3:]} bits (RFC 7518 §3.2)", hint="use a longer key"
         )
     check_not_public(octets, "verify with that key under an algorithm of its own kind")
     return _checked(_unless_refused(lambda: HmacKey(octets.reveal(), algorithm)), algorithm)
@@ -175,7 +175,7 @@ def _unless_refused(act: Callable[[], _T]) -> _T | None:
 
 def _checked(key: JoseKey | None, algorithm: str) -> JoseKey:
     if key is None:
-        raise InvalidKeyError(f"python-jose does not take this key for {algorithm}", hint="use another key")
+        raise InvalidKeyError(f"python-jose does not accept this key for {algorithm}", hint="use a key of another type")
     return key
 
 

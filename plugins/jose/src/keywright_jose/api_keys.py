@@ -118,10 +118,10 @@ def verify_api_key(ring: KeyRing, api_key: Secret | str | bytes) -> ApiKey:
     info, digest = _stored(ring, key_id)
     holds = digest_of(text) == digest
     if not holds or info is None or info.state is not State.ENABLED:
-        raise InvalidSignatureError("the API key is not one that is good here", hint="refuse it")
+        raise InvalidSignatureError("the API key is not valid", hint="reject the request")
     found = _api_key(info, ring.now())
     if found.status == "expired":
-        raise ExpiredTokenError("the API key has expired", hint="get a new one")
+        raise ExpiredTokenError("the API key has expired", hint="create a new one with `keywright jose api-key create`")
     return found
 
 
@@ -145,13 +145,18 @@ def find_api_key(ring: KeyRing, key_id: str) -> ApiKey:
         StoreError: the store failed.
     """
     if not is_key_id(key_id):
-        raise ConfigError("a key_id is 16 characters of a-z and 2-7", hint="`api-key list` tells which there are")
+        raise ConfigError(
+            "not a valid key_id: it has 16 characters of a-z and 2-7",
+            hint="list them with `keywright jose api-key list`",
+        )
     try:
         info = ring.resolve(_reference(key_id))
     except KeyNotFoundError:
         info = None
     if info is None or not _is_api_key(info):
-        raise KeyNotFoundError("this store has no API key of this key_id", hint="`api-key list` tells which there are")
+        raise KeyNotFoundError(
+            "the store has no API key with this key_id", hint="list them with `keywright jose api-key list`"
+        )
     return _api_key(info, ring.now())
 
 
@@ -237,11 +242,12 @@ def key_id_of(api_key: Secret) -> str:
     # No match object stays, for its `repr` shows the text.
     if len(api_key) != _LENGTH or re.fullmatch(_PATTERN, api_key.reveal()) is None:
         raise MalformedTokenError(
-            "an API key is kwk_, 16 characters, _ and 49 more", hint="copy it whole, and nothing else"
+            "the API key is incomplete, or has extra characters",
+            hint="copy the whole key: kwk_, 16 characters, _ and 49 more",
         )
     if api_key.reveal()[_CHECKSUM_AT:] != _checksum(Secret(api_key.reveal()[:_CHECKSUM_AT])):
         raise MalformedTokenError(
-            "the checksum of the API key does not fit, so a character is wrong", hint="copy it again"
+            "the API key has a wrong character: its checksum does not match", hint="copy it again"
         )
     return api_key.reveal()[len("kwk_") : _SECRET_AT - 1].decode()
 

@@ -10,13 +10,13 @@ from keywright.errors import FormatError, MalformedTokenError, PolicyError, Unsu
 from keywright_jose.json import decode_segment, is_text, read_object, write_object
 
 MAXIMUM_BYTES: Final = 262_144
-TOO_LONG: Final = f"a token has at most {MAXIMUM_BYTES} bytes, and this one would have more"
+TOO_LONG: Final = f"the token would have more than {MAXIMUM_BYTES} bytes"
 
 _LONGEST_KEPT: Final = 512
 _REFUSED: Final = {
-    "crit": "extensions that must be understood, and none is understood here",
-    "b64": "an unencoded payload (RFC 7797), which is not read here",
-    "zip": "compression, which is not undone here, for its size tells of what was encrypted",
+    "crit": "extensions that the receiver must understand",
+    "b64": "an unencoded payload (RFC 7797)",
+    "zip": "compression, whose size can reveal what was encrypted",
 }
 
 
@@ -29,13 +29,14 @@ def split_token(token: object, count: int) -> list[str]:
     """
     if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
         raise MalformedTokenError(
-            f"a token is ASCII text of at most {MAXIMUM_BYTES} bytes", hint="pass the token itself"
+            f"not a token: it is not ASCII text, or has more than {MAXIMUM_BYTES} bytes", hint="pass the token itself"
         )
     segments = (token if isinstance(token, str) else str(token, "ascii")).split(".", count)
     if len(segments) != count:
         kind = "a signed token (JWS)" if count == 3 else "an encrypted token (JWE)"
         raise MalformedTokenError(
-            f"{kind} is {count} segments parted by dots", hint="copy it whole, without what stands around it"
+            f"not {kind}: expected {count} segments separated by dots",
+            hint="pass the whole token, without quotes or spaces",
         )
     return segments
 
@@ -50,10 +51,10 @@ def segment_octets(segment: str, which: str) -> bytes:
     if octets is not None:
         return octets
     if any(character.isspace() for character in segment):
-        raise MalformedTokenError("the token holds a line break or a blank", hint="paste it as one line")
+        raise MalformedTokenError("the token has a line break or a space in it", hint="paste it as one line")
     raise MalformedTokenError(
         f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2)",
-        hint="copy the token whole",
+        hint="copy the whole token",
     )
 
 
@@ -80,11 +81,13 @@ def further_members(
     for name in reserved:
         if name in members:
             raise UnsupportedOperationError(
-                f"{what} cannot have {name}, which the {setter} sets, or which is not supported", hint="leave it out"
+                f"{what} cannot have {name}: the {setter} sets it, or it is not supported", hint="leave it out"
             )
     for name in ("kid", "typ", "cty"):
         if name in members and not is_text(members[name]):
-            raise FormatError(f"the {name} of a header is a text that is not empty", hint="correct it")
+            raise FormatError(
+                f"the header member {name} must be text that is not empty", hint="pass text, or leave it out"
+            )
     return members
 
 
@@ -96,7 +99,7 @@ def check_kid(headers: Mapping[str, object], own: str, act: str) -> None:
     """
     if own and headers.get("kid", own) != own:
         raise PolicyError(
-            f"headers say another kid than the key's own, so no receiver would {act} the token", hint="leave it out"
+            f"the kid in headers is not the key's own, so no receiver would {act} the token", hint="leave it out"
         )
 
 
@@ -142,16 +145,19 @@ def _read(segment: str) -> Header:
     for name, meaning in _REFUSED.items():
         if name in members:
             raise MalformedTokenError(
-                f"the header of the token asks for {name}: {meaning}", hint="have it issued without"
+                f"the token uses {name}, which is not supported: {meaning}",
+                hint="ask the issuer for a token without it",
             )
     for name in ("alg", "kid", "typ", "cty"):
         if name in members and not is_text(members[name]):
-            raise MalformedTokenError(f"the member {name} of the token's header is not text", hint="get a new token")
+            raise MalformedTokenError(
+                f"the member {name} of the token's header must be text", hint="get a new token from its issuer"
+            )
     if "alg" not in members:
-        raise MalformedTokenError("the header of the token has no alg", hint="get a new token")
+        raise MalformedTokenError("the header of the token has no alg", hint="get a new token from its issuer")
     algorithm, kid = str(members["alg"]), members.get("kid")
     if algorithm.lower() == "none":
-        raise MalformedTokenError("the token is not signed at all (alg none)", hint="have it issued with a signature")
+        raise MalformedTokenError("the token is not signed (alg none)", hint="ask the issuer for a signed token")
     is_flat = not any(isinstance(value, dict | list) for value in members.values())
     return Header(algorithm, kid if isinstance(kid, str) else None, members, is_flat)
 

@@ -16,7 +16,7 @@ MAXIMUM_DEPTH: Final = 32
 
 _PROBLEMS: Final = {
     JsonProblem.TOO_DEEP: f"has more than {MAXIMUM_DEPTH} levels",
-    JsonProblem.SURROGATE: "holds an unpaired surrogate",
+    JsonProblem.SURROGATE: "has an unpaired surrogate",
 }
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
@@ -75,7 +75,7 @@ def read_object(data: bytes, what: str) -> dict[str, object]:
     if isinstance(document, dict):
         return document
     other = "is not one JSON object in UTF-8 with each member once and nothing around it"
-    raise MalformedTokenError(f"{what} {_PROBLEMS.get(document, other)}", hint="get a new token")
+    raise MalformedTokenError(f"{what} {_PROBLEMS.get(document, other)}", hint="get a new token from its issuer")
 
 
 def write_object(document: Mapping[str, object], what: str) -> bytes:
@@ -93,8 +93,8 @@ def write_object(document: Mapping[str, object], what: str) -> bytes:
     except (ValueError, TypeError, RecursionError):
         pass
     raise FormatError(
-        f"{what} must be a mapping of texts to JSON values, in Unicode, of at most {MAXIMUM_DEPTH} levels",
-        hint="correct it",
+        f"{what} must be a JSON object (a mapping with text keys) of at most {MAXIMUM_DEPTH} levels",
+        hint="use text, numbers, booleans, None, lists and dicts",
     )
 
 

@@ -38,7 +38,7 @@ def check_algorithm(algorithm: object, what: str) -> str:
         UnsupportedOperationError: it is not one.
     """
     if not isinstance(algorithm, str) or algorithm not in SIGNING:
-        raise UnsupportedOperationError(f"{what} must be one of {', '.join(SIGNING)}", hint="choose one of them")
+        raise UnsupportedOperationError(f"{what} is not a signature algorithm", hint=f"use one of {', '.join(SIGNING)}")
     return algorithm
 
 
@@ -52,9 +52,7 @@ def check_allowed(algorithms: object, what: str = "each of algorithms") -> froze
     if algorithms is None:
         return None
     if isinstance(algorithms, str | bytes) or not isinstance(algorithms, Collection) or not algorithms:
-        raise ConfigError(
-            'algorithms must be a list of names such as ["ES256"], and hold one at least', hint="correct it"
-        )
+        raise ConfigError("algorithms must be a list of names, and not empty", hint='such as ["ES256"]')
     return frozenset(check_algorithm(one, what) for one in algorithms)
 
 
@@ -113,7 +111,7 @@ class TokenSigner:
         payload = claims if isinstance(claims, bytes) else write_object(claims, "the claims of a token")
         if len(payload) > compact.MAXIMUM_BYTES or len(message := start + encode_segment(payload)) > _LONGEST_MESSAGE:
             raise FormatError(
-                f"a token has at most {compact.MAXIMUM_BYTES} bytes, and this one would have more",
+                f"the token would have more than {compact.MAXIMUM_BYTES} bytes",
                 hint="shorten the claims",
             )
         return (message + b"." + encode_segment(make(message))).decode("ascii")
@@ -127,7 +125,7 @@ class TokenSigner:
         return start, bound.sign
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("a TokenSigner is not pickled: it holds a key; bind the key there")
+        raise TypeError("a TokenSigner cannot be pickled, because it contains a key: bind the key in the other process")
 
     def __repr__(self) -> str:
         # Not the ring's word of now: a traceback with locals asks while looking up fails.
@@ -162,9 +160,7 @@ def _choose_algorithm(key: Key, algorithm: str | None) -> str:
         )
     if own is not None:
         if own not in SIGNING:  # it may be any text, so it is not quoted
-            raise PolicyError(
-                "this key is for another algorithm than signatures by its own alg", hint="use another key"
-            )
+            raise PolicyError("the key is not for signatures (its alg)", hint="use a key that signs")
         _check_same(algorithm, own, "this key")
     chosen = check_algorithm(own if algorithm is None else algorithm, "the algorithm of a token")
     able = algorithms_of(key.type)
@@ -176,7 +172,7 @@ def _choose_algorithm(key: Key, algorithm: str | None) -> str:
 
 def _check_same(algorithm: str | None, own: str, whose: str) -> None:
     if algorithm is not None and algorithm != own:
-        raise PolicyError(f"{whose} is for {own} alone", hint="leave the algorithm out, or bind another key")
+        raise PolicyError(f"{whose} is restricted to {own}", hint="leave out the algorithm, or bind another key")
 
 
 def checked_headers(headers: Mapping[str, object] | None, what: str = "headers") -> dict[str, object]:
@@ -286,11 +282,13 @@ class TokenVerifier:
             if candidate.checks[header.algorithm](message, signature):
                 return Jws(header.copied(), payload, candidate.kid, candidate.reference)
         raise InvalidSignatureError(
-            "the signature of the token is not valid", hint="it was changed, or made with another key: refuse it"
+            "the signature of the token is not valid", hint="it was modified, or signed with another key: reject it"
         )
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("a TokenVerifier is not pickled: it may hold a key; bind the key there")
+        raise TypeError(
+            "a TokenVerifier cannot be pickled, because it may contain a key: bind the key in the other process"
+        )
 
     def __repr__(self) -> str:
         return "<token verifier>"
@@ -303,7 +301,7 @@ def bound_verifier(given: KeyInput, algorithms: Collection[str] | None, *, allow
         return TokenVerifier(candidates_of_ring(given, allowed), allow_padding=allow_padding)
     if not isinstance(given, Members):
         raise ConfigError(
-            "a key that verifies is a JWK or JWK Set (a dict), or a ring's verifier", hint="pass one of these"
+            "the key must be a JWK or JWK Set (a dict), or a verifier of a ring", hint="such as ring.verifier(NAME)"
         )
     candidates = candidates_of_members(given, allowed)
     return TokenVerifier(lambda: candidates, allow_padding=allow_padding)
@@ -317,14 +315,16 @@ def _fitting(candidates: tuple[Candidate, ...], header: compact.Header) -> tuple
     """
     if header.kid is None and len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
         raise InvalidSignatureError(
-            "the token does not say which key of the set signed it (kid)", hint="have it issued with one"
+            "the token has no kid, and the set has several keys", hint="pass the one key, or ask the issuer to set kid"
         )
     named = candidates if header.kid is None else tuple(one for one in candidates if one.kid in (None, header.kid))
     if not named:
-        raise InvalidSignatureError("the token was signed with a key that is not among these (kid)", hint="refuse it")
+        raise InvalidSignatureError("none of the keys has the kid of the token", hint="reject the token")
     able = tuple(one for one in named if header.algorithm in one.checks)
     if not able:
-        raise InvalidSignatureError("the token was signed with an algorithm that its key is not for", hint="refuse it")
+        raise InvalidSignatureError(
+            "the token was signed with an algorithm that its key does not allow", hint="reject the token"
+        )
     return able
 
 
@@ -413,11 +413,11 @@ def _algorithms(key: Key, allowed: frozenset[str] | None) -> tuple[str, ...]:
     if own is None and allowed is None:
         raise ConfigError(
             "the key has no alg, and no algorithm is allowed",
-            hint='pass those that are, such as algorithms=["ES256"], --algorithm ES256',
+            hint='pass algorithms=["ES256"], or --algorithm ES256',
         )
     able = algorithms_of(key.type)
     if own is not None and own not in able:
-        raise PolicyError("this key is for another algorithm than signatures by its own alg", hint="use another key")
+        raise PolicyError("the key is not for signatures (its alg)", hint="use a key that signs")
     found = tuple(one for one in able if own in (None, one) and (allowed is None or one in allowed))
     if not found:
         raise UnsupportedOperationError(

@@ -43,16 +43,16 @@ def with_times(claims: Mapping[str, object], ttl: int | None, clock: Clock | Non
         FormatError: the claims are not a mapping, or as `check_time_claims`.
     """
     if not isinstance(claims, Mapping):
-        raise FormatError("the claims of a token are a mapping", hint="bytes are for the sign of a token signer")
+        raise FormatError("the claims of a token must be a mapping", hint="bytes are for the sign of a token signer")
     check_time_claims(claims)
     if ttl is None:
         return claims
     if not is_whole(ttl, 1, MAXIMUM_TTL):
         raise ConfigError(
-            f"the ttl of a token is a whole number of seconds from 1 to {MAXIMUM_TTL}", hint="choose another"
+            f"the ttl of a token must be a whole number of seconds from 1 to {MAXIMUM_TTL}", hint="such as 900"
         )
     if any(name in claims for name in _TIMES):
-        raise ConfigError("the claims say iat, nbf or exp, which the ttl would set", hint="leave out one or the other")
+        raise ConfigError("the claims have iat, nbf or exp, which ttl would set", hint="leave out the claim, or ttl")
     now = int(_now(clock))
     return {**claims, "iat": now, "nbf": now, "exp": now + ttl}
 
@@ -67,7 +67,7 @@ def check_time_claims(claims: Mapping[str, object]) -> None:
         if name in claims and not _is_time(claims[name]):
             raise FormatError(
                 f"the claim {name} is not a time in seconds (RFC 7519 §2), so no receiver would accept the token",
-                hint="correct it",
+                hint="pass the seconds since 1970, in UTC",
             )
 
 
@@ -84,7 +84,7 @@ def check_drift(time_drift: object) -> int:
     """
     if not is_whole(time_drift, 0, MAXIMUM_DRIFT):
         raise ConfigError(
-            f"time_drift is a whole number of seconds from 0 to {MAXIMUM_DRIFT}", hint="correct the clock instead"
+            f"time_drift must be a whole number of seconds from 0 to {MAXIMUM_DRIFT}", hint="correct the clock instead"
         )
     return time_drift
 
@@ -104,16 +104,24 @@ def validate_claims(
         ConfigError: `expected` is not a mapping of texts, or the clock gives no time with a zone.
     """
     if not _is_expectation(expected):
-        raise ConfigError("check_claims is a mapping of claims to what they must be", hint="correct it")
+        raise ConfigError(
+            "check_claims must be a mapping of claim names to required values", hint='such as {"aud": "api"}'
+        )
     _check_times(claims, _now(clock), time_drift)
     if "aud" in claims and "aud" not in (expected or {}):
-        raise InvalidClaimError('the token has an "aud" claim', hint="pass the aud that is expected")
+        raise InvalidClaimError(
+            'the token has an "aud" claim',
+            hint='pass the expected one: --claim aud=NAME, or check_claims={"aud": NAME}',
+        )
     for name, value in (expected or {}).items():
         if name not in claims:
-            raise InvalidClaimError(f"the token lacks {_describe(name)}, which is expected of it", hint="refuse it")
+            raise InvalidClaimError(
+                f"the token does not have {_describe(name)}, which is required", hint="reject the token"
+            )
         if not _agrees(name, claims[name], value):
             raise InvalidClaimError(
-                f"{_describe(name)} of the token is not what is expected", hint="it was made for something else"
+                f"{_describe(name)} of the token does not have the required value",
+                hint="reject the token: it was issued for something else",
             )
 
 
@@ -125,7 +133,7 @@ def _describe(name: str) -> str:
 def _check_times(claims: Mapping[str, object], now: float, drift: int) -> None:
     issued, start, end = _time(claims, "iat"), _time(claims, "nbf"), _time(claims, "exp")
     if end is not None and now >= end + drift:
-        raise ExpiredTokenError("the token has expired", hint="get a new one")
+        raise ExpiredTokenError("the token has expired", hint="get a new token from its issuer")
     if start is not None and now < start - drift:
         raise InvalidClaimError("the token is not valid yet", hint="wait, or compare the clocks")
     if issued is not None and now < issued - drift:
@@ -142,7 +150,8 @@ def _time(claims: Mapping[str, object], name: str) -> float | None:
     time = claims[name]
     if not _is_time(time):
         raise MalformedTokenError(
-            f"the claim {name} of the token is not a time in seconds (RFC 7519 §2)", hint="have it reissued"
+            f"the claim {name} of the token is not a time in seconds (RFC 7519 §2)",
+            hint="get a new token from its issuer",
         )
     return time
 
@@ -169,7 +178,7 @@ def _same(found: object, expected: object) -> bool:
 def _now(clock: Clock | None) -> float:
     now: object = datetime.now(UTC) if clock is None else clock()
     if not isinstance(now, datetime) or now.utcoffset() is None:
-        raise ConfigError("a clock gives the time as a datetime with a time zone, such as datetime.now(UTC)")
+        raise ConfigError("the clock must return a datetime with a time zone, such as datetime.now(UTC)")
     return now.timestamp()
 
 
@@ -331,7 +340,7 @@ def jwe_decode(
 def _written(claims: object) -> Secret | KeywrightError:
     """It returns its refusal without the frames that hold the claims: they are a secret."""
     if not isinstance(claims, Mapping):
-        return FormatError("the claims of a token are a mapping", hint="bytes are for jwe_encrypt")
+        return FormatError("the claims of a token must be a mapping", hint="bytes are for jwe_encrypt")
     try:
         check_time_claims(claims)
         return Secret(write_object(claims, "the claims of a token"))

@@ -28,7 +28,7 @@ def check_type(key: Key, name: str) -> None:
         InvalidKeyError: `key.type` is not `name`.
     """
     if key.type != name:
-        raise InvalidKeyError(f"this key is not of type {name}", hint="hand it to the key type that it names")
+        raise InvalidKeyError(f"this key is not of type {name}", hint="use the key type that it names")
 
 
 def check_use(key: Key, algorithm: str, key_type: KeyType) -> None:
@@ -49,7 +49,8 @@ def check_use(key: Key, algorithm: str, key_type: KeyType) -> None:
 def invalid_signature() -> InvalidSignatureError:
     """The error for a signature that was made with another key, or of another message."""
     return InvalidSignatureError(
-        "the signature is not valid for this message and key", hint="check that the three belong together"
+        "the signature is not valid for this message and key",
+        hint="check that signature, message and key belong together",
     )
 
 
@@ -114,7 +115,7 @@ def public_half(key: Key, derive: Callable[[Secret], bytes]) -> bytes:
         return key.public
     if key.secret is not None:
         return derive(key.secret)
-    raise InvalidKeyError(f"this {key.type} key has neither a secret nor a public half", hint="give at least one")
+    raise InvalidKeyError(f"this {key.type} key has neither a secret nor a public half", hint="pass at least one")
 
 
 def hash_of(algorithm: str) -> HashAlgorithm:

@@ -102,8 +102,8 @@ class EllipticCurve(NamedTuple):
         def verify(message: bytes, signature: bytes) -> None:
             if len(signature) != 2 * size:
                 raise InvalidSignatureError(
-                    f"an {algorithm} signature is r ‖ s, {2 * size} bytes (RFC 7518 §3.4)",
-                    hint="convert one that is in DER",
+                    f"not an {algorithm} signature, which is r ‖ s, {2 * size} bytes (RFC 7518 §3.4)",
+                    hint="if it is in DER, convert it",
                 )
             r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
             try:
@@ -123,13 +123,13 @@ class EllipticCurve(NamedTuple):
 
         if len(secret) != self.size:
             raise InvalidKeyError(
-                f"the secret half of an {self.name} key has {self.size} bytes (RFC 7518 §6.2.2.1)",
+                f"the secret half of an {self.name} key must have {self.size} bytes (RFC 7518 §6.2.2.1)",
                 hint="pad it with leading zeros, or check the curve",
             )
         # The range is checked here also because the library's own frame would show the number when it refuses.
         if not 1 <= int.from_bytes(secret.reveal(), "big") < self.order:
             raise InvalidKeyError(
-                f"the secret half of an {self.name} key is a number from 1 to the order of the curve less 1",
+                f"the secret half of an {self.name} key must be from 1 to the order of the curve minus 1",
                 hint="import another key",
             )
         return derive_private_key(int.from_bytes(secret.reveal(), "big"), self._curve())
@@ -142,7 +142,8 @@ class EllipticCurve(NamedTuple):
 
         if len(data) != 1 + 2 * self.size or data[0] != 4:
             raise InvalidKeyError(
-                f"the public half of an {self.name} key is an uncompressed point, byte 04 and {2 * self.size} more "
+                f"the public half of an {self.name} key must be an uncompressed point, byte 04 and {2 * self.size} "
+                f"more "
                 "(SEC 1 §2.3.3)",
                 hint="decompress it, or check the curve",
             )
@@ -150,7 +151,7 @@ class EllipticCurve(NamedTuple):
             return EllipticCurvePublicKey.from_encoded_point(self._curve(), data)
         except ValueError:
             raise InvalidKeyError(
-                f"the public half of this {self.name} key is not a point of the curve", hint="import another key"
+                f"the public half of this {self.name} key is not a point on the curve", hint="import another key"
             ) from None
 
 

@@ -71,7 +71,7 @@ class Oct:
             raise InvalidKeyError(
                 f"{algorithm} needs a key of at least {8 * digest.digest_size} bits (RFC 7518 §3.2), and this one has "
                 f"{8 * len(octets)}",
-                hint="make a longer one",
+                hint="use a longer key",
             )
         keyed = HMAC(octets.reveal(), digest)  # copied for each message, which is faster than to start again
 
@@ -103,10 +103,11 @@ class Oct:
         common.check_type(key, self.name)
         if key.secret is None:
             raise InvalidKeyError(
-                "this oct key has no secret half, and an oct key is nothing else", hint="give the octets"
+                "this oct key has no secret half, the only half of an oct key", hint="pass the secret"
             )
         if not 1 <= len(key.secret) <= _MAXIMUM_BYTES:
             raise InvalidKeyError(
-                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}", hint="make a new one"
+                f"an oct key has 1 to {_MAXIMUM_BYTES} bytes, and this one has {len(key.secret)}",
+                hint="create a new key",
             )
         return key.secret

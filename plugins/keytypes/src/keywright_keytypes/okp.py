@@ -30,7 +30,7 @@ _POINT_PROBLEMS: Final = {
         "import another key",
     ),
     PointProblem.NOT_ON_CURVE: (
-        "the public half of this ed25519 key is not a point of the curve (RFC 8032 §5.1.3)",
+        "the public half of this ed25519 key is not a point on the curve (RFC 8032 §5.1.3)",
         "import another key",
     ),
 }
@@ -127,7 +127,7 @@ def _ed25519_public(secret: Secret) -> bytes:
 
     if len(secret) != _BYTES:
         raise InvalidKeyError(
-            "the secret half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5)", hint="give the seed alone"
+            "the secret half of an ed25519 key must have 32 bytes (RFC 8032 §5.1.5)", hint="pass the seed only"
         )
     public, both = ffi.new("unsigned char[]", _BYTES), ffi.new("unsigned char[]", 2 * _BYTES)
     lib.crypto_sign_seed_keypair(public, both, _Hidden(secret.reveal()))  # never fails
@@ -202,7 +202,7 @@ def _x25519_public(secret: Secret) -> bytes:
 
     if len(secret) != _BYTES:
         raise InvalidKeyError(
-            "the secret half of an x25519 key has 32 bytes (RFC 7748 §5)", hint="give the scalar alone"
+            "the secret half of an x25519 key must have 32 bytes (RFC 7748 §5)", hint="pass the scalar only"
         )
     return X25519PrivateKey.from_private_bytes(secret.reveal()).public_key().public_bytes_raw()
 
@@ -211,7 +211,9 @@ def _check_u(data: bytes) -> None:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     if len(data) != _BYTES:
-        raise InvalidKeyError("the public half of an x25519 key has 32 bytes (RFC 7748 §5)", hint="give the u alone")
+        raise InvalidKeyError(
+            "the public half of an x25519 key must have 32 bytes (RFC 7748 §5)", hint="pass the u-coordinate only"
+        )
     try:
         # Any scalar, clamped to a multiple of 8, takes exactly the low-order points to zero, which the library
         # refuses; this one is not secret.

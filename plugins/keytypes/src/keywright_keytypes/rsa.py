@@ -162,8 +162,8 @@ def _load_secret(secret: Secret) -> RSAPrivateKey:
     # Encoded from its numbers, for what was read may keep oddities of its spelling.
     if _encode_secret(private.private_numbers().private_key(unsafe_skip_rsa_key_validation=True)) != secret:
         raise InvalidKeyError(
-            "the secret half of this rsa key is not canonical PKCS#8 DER of an rsaEncryption key (one for RSASSA-PSS "
-            "alone is not taken)",
+            "the secret half of this rsa key is not canonical PKCS#8 DER of an rsaEncryption key (keys for "
+            "RSASSA-PSS only are not supported)",
             hint="convert it with `openssl pkcs8 -topk8 -nocrypt -outform DER`",
         )
     return private
@@ -194,8 +194,8 @@ def _load_public(data: bytes) -> RSAPublicKey:
         )
     if _encode_public(public) != data:
         raise InvalidKeyError(
-            "the public half of this rsa key is not canonical SubjectPublicKeyInfo DER of an rsaEncryption key (one "
-            "for RSASSA-PSS alone is not taken)",
+            "the public half of this rsa key is not canonical SubjectPublicKeyInfo DER of an rsaEncryption key "
+            "(keys for RSASSA-PSS only are not supported)",
             hint="convert it with `openssl rsa -pubin -outform DER`",
         )
     _check_numbers(public)
@@ -216,7 +216,7 @@ def _parse_secret(secret: Secret, *, test_primes: bool) -> object:
 def _check_length(length: int, half: str) -> None:
     if length > _MAXIMUM_BYTES:
         raise InvalidKeyError(
-            f"the {half} half of this rsa key is over 8 KiB of DER, and 8192 bits take less",
+            f"the {half} half of this rsa key has over 8 KiB of DER, more than 8192 bits need",
             hint="import the key alone",
         )
 
@@ -225,16 +225,16 @@ def _check_numbers(public: RSAPublicKey) -> None:
     if not 2048 <= public.key_size <= 8192:
         raise InvalidKeyError(
             f"an rsa key has 2048 to 8192 bits (RFC 7518 §3.3), and this one has {public.key_size}",
-            hint="make a new one",
+            hint="create a new key",
         )
     numbers = public.public_numbers()
     if not numbers.n & 1:
-        raise InvalidKeyError("the modulus of an rsa key is odd, and this one is even", hint="make a new one")
+        raise InvalidKeyError("the modulus of this rsa key is even", hint="create a new key")
     # Above 3072 bits OpenSSL takes no exponent over 64 bits; the same bound for all sizes is easier to tell.
     if not (numbers.e & 1 and 65537 <= numbers.e < 2**64):
         raise InvalidKeyError(
-            "the exponent of an rsa key is an odd number from 65537 to 2^64 - 1, and this one is not",
-            hint="make a new one",
+            "the exponent of this rsa key is not an odd number from 65537 to 2^64 - 1",
+            hint="create a new key",
         )
 
 

@@ -95,8 +95,8 @@ class Cache:
         has_info = self.named is not None or os.path.lexists(f"{self.directory}/{_CACHE_INFO}")
         if not has_info and not any(True for _ in self.names()):
             raise ConfigError(
-                f"{self.directory}: is not a binary cache, for it holds neither {_CACHE_INFO} nor a narinfo",
-                hint="correct the path",
+                f"{self.directory}: is not a binary cache: it has neither {_CACHE_INFO} nor a narinfo",
+                hint="check the path",
             )
         for name in self.named or ():
             path = f"{self.directory}/{name}"
@@ -166,12 +166,12 @@ def _path_of(target: str) -> str:
             parts = urlsplit("")
         if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
             raise ConfigError(
-                "a binary cache is reached as a directory or by a file:// URL alone",
-                hint="copy it here, and back when it is done",
+                "only local caches are supported: a directory or a file:// URL",
+                hint="copy the cache here, sign it, and copy it back",
             )
         path = os.fsdecode(unquote_to_bytes(os.fsencode(parts.path)))
     if "\0" in path:
-        raise ConfigError("the path of the binary cache holds a zero byte", hint="correct it")
+        raise ConfigError("the path of the binary cache has a NUL byte", hint="pass another path")
     if looks_like_key(path) and not os.path.lexists(path):
         raise ConfigError("CACHE is the path of a binary cache, and this looks like a key", hint="name a directory")
     return path.rstrip("/") or "/"
@@ -179,8 +179,8 @@ def _path_of(target: str) -> str:
 
 def _unreadable(path: str, error: OSError) -> KeywrightError:
     if isinstance(error, PermissionError):
-        return AccessDeniedError(f"{path}: cannot be read ({error.strerror})", hint="run as who may")
-    return ConfigError(f"{path}: cannot be read ({error.strerror})", hint="correct the path")
+        return AccessDeniedError(f"{path}: cannot be read ({error.strerror})", hint="run as the owner of the file")
+    return ConfigError(f"{path}: cannot be read ({error.strerror})", hint="check the path")
 
 
 # ---- nix-cache-info
@@ -198,12 +198,14 @@ def store_dir_of(cache_info: bytes, *, where: str = _CACHE_INFO) -> bytes:
     lines = (line.partition(b":") for line in cache_info.split(b"\n"))
     found = {value.strip(b" \t\r\n") for name, colon, value in lines if colon and name == b"StoreDir"}
     if len(found) > 1:
-        raise FormatError(f"{where}: has two StoreDir that differ, so that no client takes the cache", hint="leave one")
+        raise FormatError(
+            f"{where}: has two different StoreDir lines, which clients refuse", hint="remove the wrong one"
+        )
     if not found:
         return b""
     directory = found.pop()
     if not is_store_directory(directory):
-        raise FormatError(f"{where}: the StoreDir is not a directory of a store", hint="write one, such as /nix/store")
+        raise FormatError(f"{where}: StoreDir is not a store directory", hint="write one, such as /nix/store")
     return directory
 
 
@@ -220,7 +222,9 @@ def read_store_dir(directory: str) -> bytes:
     except FileNotFoundError:
         return b""
     except PermissionError as error:
-        raise AccessDeniedError(f"{path}: cannot be read ({error.strerror})", hint="run as who may") from None
+        raise AccessDeniedError(
+            f"{path}: cannot be read ({error.strerror})", hint="run as the owner of the file"
+        ) from None
     except OSError as error:
         raise StoreUnavailableError(f"{path}: cannot be read ({error.strerror})", hint="check the disk") from None
 
@@ -229,10 +233,10 @@ def _read(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FormatError(f"{path}: is not a regular file", hint="put what Nix made in its place")
+            raise FormatError(f"{path}: is not a regular file", hint="restore the file that Nix wrote")
         data = os.read(descriptor, _MAXIMUM_INFO_BYTES + 1)
     finally:
         os.close(descriptor)
     if len(data) > _MAXIMUM_INFO_BYTES:
-        raise FormatError(f"{path}: has more than {_MAXIMUM_INFO_BYTES} bytes", hint="put what Nix made in its place")
+        raise FormatError(f"{path}: has more than {_MAXIMUM_INFO_BYTES} bytes", hint="restore the file that Nix wrote")
     return data

@@ -88,7 +88,7 @@ def decode_base64(payload: Secret) -> Secret:
     """
     if b"\n" in payload.reveal():
         raise MalformedKeyError(
-            "the base64 of the Nix key holds a line feed, or more than one ends it",
+            "the base64 of the Nix key has a line feed in it, or several at its end",
             hint="put it on one line, or pass --lenient",
         )
     _refuse_characters(payload, allowed=_DIGITS.encode() + b"=")
@@ -103,8 +103,7 @@ def decode_base64(payload: Secret) -> Secret:
     raw = Secret(a2b_base64(payload.reveal()))
     if b2a_base64(raw.reveal(), newline=False) != payload.reveal():
         raise MalformedKeyError(
-            "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it "
-            "was made",
+            "the base64 of the Nix key is not canonical: its last character has unused bits set",
             hint="copy it again, or pass --lenient",
         )
     return raw
@@ -151,18 +150,18 @@ def _refuse_characters(payload: Secret, *, allowed: bytes) -> None:
         return
     if b":" in strange.reveal():
         raise MalformedKeyError(
-            "the Nix key has a second colon, and Nix takes the name to end at the first",
+            "the Nix key has a second colon, and for Nix the name ends at the first",
             hint="write NAME:BASE64 with no colon in the name",
         )
     if strange.reveal().translate(None, _WHITESPACE) != strange.reveal():
         raise MalformedKeyError(
-            "the base64 of the Nix key holds a space, tab or carriage return",
-            hint="take it out (a file with Windows line ends has them)",
+            "the base64 of the Nix key has a space, tab or carriage return in it",
+            hint="remove it (files with Windows line ends have them)",
         )
     if not strange.reveal().strip(b"-_"):
         raise MalformedKeyError(
-            "the base64 of the Nix key is of the URL-safe kind, with '-' and '_'",
-            hint="Nix reads '+' and '/' in their place",
+            "the base64 of the Nix key is URL-safe, with '-' and '_'",
+            hint="write '+' and '/' instead",
         )
     raise MalformedKeyError("the base64 of the Nix key has a character that base64 does not have", hint="copy it again")
 
@@ -174,7 +173,7 @@ def _check_length(digits: int) -> None:
         raise MalformedKeyError("nothing follows the colon of the Nix key", hint="write NAME:BASE64")
     if size not in (PUBLIC_BYTES, SECRET_BYTES):
         raise MalformedKeyError(
-            f"the base64 of the Nix key stands for {size} bytes",
+            f"the base64 of the Nix key has {size} bytes",
             hint=f"a secret key has {SECRET_BYTES} and a public key {PUBLIC_BYTES}: copy it whole",
         )
 
@@ -201,7 +200,7 @@ def read_key(data: Secret) -> tuple[str, Secret]:
     name = _decode_name(name_bytes)
     problem = problem_in(name)
     if problem:
-        raise MalformedKeyError(f"the name of the Nix key {problem}", hint="give it another (--kid), or pass --lenient")
+        raise MalformedKeyError(f"the name of the Nix key {problem}", hint="set another with --kid, or pass --lenient")
     return name, raw
 
 
@@ -230,7 +229,7 @@ def _split(data: Secret) -> tuple[Secret, Secret]:
     if is_public or text.reveal().startswith(b"-----BEGIN "):
         kind = "an OpenSSH key" if is_public or text.reveal().startswith(b"-----BEGIN OPENSSH ") else "PEM"
         raise MalformedKeyError(
-            f"this is {kind}, and a Nix key is NAME:BASE64 on one line", hint="read it with the format that it is in"
+            f"this is {kind}, not a Nix key", hint="read it with its own format; a Nix key is NAME:BASE64 on one line"
         )
     colon = text.reveal().find(b":")
     if colon < 0:
@@ -248,7 +247,7 @@ def _decode_name(name: Secret) -> str:
     except UnicodeDecodeError:
         pass
     # Raised outside the handler, because the context of the error would contain the input.
-    raise MalformedKeyError("the name of the Nix key is not UTF-8", hint="give it another before the colon")
+    raise MalformedKeyError("the name of the Nix key is not UTF-8", hint="write another before the colon")
 
 
 # ---- secret keys, by libsodium: to find a key type of the registry takes longer than all use of the key
@@ -389,7 +388,7 @@ def _checked_public(key: Key) -> bytes:
         )
     if key.public is None:
         raise UnsupportedKeyError(
-            "the public half of this key is not known, and a Nix key holds it", hint="derive it first"
+            "this key has no public half, which a Nix key needs", hint="import the key again, from its secret half"
         )
     if len(key.public) != PUBLIC_BYTES:
         raise UnsupportedKeyError(

@@ -163,7 +163,8 @@ def parse_of_store(data: bytes, path: str, store_dir: bytes) -> NarInfo:
     # `1;/nix/store/HASH-NAME;…`
     if store_dir and info.fingerprint().split(b";")[1].rpartition(b"/")[0] != store_dir:
         raise FormatError(
-            f"{path}: StorePath is of another store than nix-cache-info says", hint="take it out of this cache"
+            f"{path}: StorePath is in another store than nix-cache-info names",
+            hint="remove the narinfo from this cache",
         )
     return info
 
@@ -240,17 +241,17 @@ def read_lines(data: bytes, where: str) -> Parts:
         FormatError: As `NarInfo.parse`, except for the size.
     """
     if not data.endswith(b"\n"):
-        raise FormatError(f"{where}: the last line does not end, so the narinfo was cut short", hint="fetch it again")
+        raise FormatError(f"{where}: the narinfo is incomplete: its last line does not end", hint="fetch it again")
     if b"\r" in data:
         raise _problem(
-            where, data[: data.index(b"\r")].count(b"\n"), "has a carriage return", hint="write plain line feeds"
+            where, data[: data.index(b"\r")].count(b"\n"), "has a carriage return", hint="convert its line ends to LF"
         )
     lines = data[:-1].split(b"\n")
     fields = _fields(lines, where)
     for name, is_sound, rule in _CHECKS:
         if name in fields and not is_sound(fields[name]):
             at = next(at for at, line in enumerate(lines) if line.startswith(name + b": "))
-            raise _problem(where, at, f"{name.decode()} {rule}", hint="correct it or fetch the narinfo again")
+            raise _problem(where, at, f"{name.decode()} {rule}", hint="fetch the narinfo again")
     path = fields[b"StorePath"]
     nar_hash = b"sha256:" + encode_base32(parse_sha256(fields[b"NarHash"]))
     directory = path.rpartition(b"/")[0]
@@ -298,9 +299,9 @@ def _fields(lines: list[bytes], where: str) -> dict[bytes, bytes]:
         name, separator, value = line.partition(b": ")
         if not separator or not name or b" " in name or b":" in name:  # Nix ends a name at its first colon
             rule = "is empty" if not line else "is not a field; a field is a name, a colon, a space and a value"
-            raise _problem(where, at, rule, hint="correct it or fetch the narinfo again")
+            raise _problem(where, at, rule, hint="fetch the narinfo again")
         if name in fields and name in _ONCE:
-            raise _problem(where, at, f"has the field {name.decode()} a second time", hint="leave the right one")
+            raise _problem(where, at, f"has the field {name.decode()} twice", hint="remove the wrong one")
         signatures += name == b"Sig"
         if signatures > MAXIMUM_SIGNATURES:
             rule = f"is a signature after {MAXIMUM_SIGNATURES} others, more than a narinfo may have"

@@ -117,7 +117,7 @@ class _Worker(NamedTuple):
             answer: list[tuple[str, _Packed]] | bytes = marshal.load(self.pipe)  # noqa: S302  (our worker wrote it)
         except (EOFError, ValueError, TypeError):
             raise StoreUnavailableError(
-                "a worker process was killed", hint="run the same command again to finish"
+                "a worker process was killed", hint="run the same command again; if memory is short, with fewer --jobs"
             ) from None
         if isinstance(answer, bytes):
             raise _unpickled(answer)

@@ -30,7 +30,7 @@ def realisation_fingerprint(text: bytes | str, *, where: str = "realisation") ->
     """
     document = read_json(text)
     if isinstance(document, JsonProblem):
-        raise FormatError(f"{where}: is not a JSON document, or has a member twice", hint="fetch it again")
+        raise FormatError(f"{where}: is not valid JSON, or has a duplicate member", hint="fetch it again")
     covered = _covered(document)
     if covered is None:
         rule = "lacks what a realisation has, or has more than this keywright knows"

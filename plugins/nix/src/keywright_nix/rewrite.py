@@ -195,7 +195,7 @@ def _append(path: str, tail: bytes, status: os.stat_result) -> None:
                 _undo_append(descriptor, path, status.st_size)
         if not is_whole:
             raise StoreUnavailableError(
-                f"{path}: could not be written whole", hint="the narinfo is as it was: make room"
+                f"{path}: could not be written whole", hint="the narinfo is unchanged: free disk space"
             )
     finally:
         os.close(descriptor)
@@ -207,8 +207,8 @@ def _undo_append(descriptor: int, path: str, size: int) -> None:
             os.ftruncate(descriptor, size)
     except OSError as error:
         raise StoreUnavailableError(
-            f"{path}: was written in part, and that cannot be taken back ({error.strerror})",
-            hint=f"look to the disk, then cut the file to {size} bytes (truncate -s {size})",
+            f"{path}: was only partly written, and could not be restored ({error.strerror})",
+            hint=f"check the disk, then run `truncate -s {size}` on it, and sign again",
         ) from None
 
 
@@ -221,7 +221,8 @@ def _write_beside(path: str, new: bytes, status: os.stat_result) -> Replacement:
         file = NewFile(replacement.beside, mode=stat.S_IMODE(status.st_mode), owner=status)
     except FileExistsError:
         raise StoreUnavailableError(
-            f"{replacement.beside}: stands where the new narinfo is to be written", hint="take it away"
+            f"{replacement.beside}: is in the way of the new narinfo: an earlier run left it",
+            hint="delete it, then run the same command again",
         ) from None
     with file:
         file.write(new)
@@ -236,21 +237,21 @@ def _identity(status: os.stat_result) -> Identity:
 
 def _check_unchanged(path: str, now: os.stat_result, then: Identity) -> None:
     if _identity(now) != then:
-        raise StoreUnavailableError(
-            f"{path}: changed while it was signed", hint="it was left alone: run the command again"
-        )
+        raise StoreUnavailableError(f"{path}: changed while it was signed", hint="run the command again")
 
 
 def _irregular(path: str) -> FormatError:
-    return FormatError(f"{path}: is not a regular file", hint="take it out of the cache")
+    return FormatError(f"{path}: is not a regular file", hint="remove it from the cache")
 
 
 def _failed(path: str, done: str, error: OSError) -> KeywrightError:
     if isinstance(error, PermissionError):
         return AccessDeniedError(f"{path}: cannot be {done} ({error.strerror})", hint="run as its owner")
     if error.errno == errno.EROFS:
-        return ReadOnlyStoreError(f"{path}: is on a file system that takes no writes", hint="remount it")
-    return StoreUnavailableError(f"{path}: cannot be {done} ({error.strerror})", hint="the narinfo is as it was")
+        return ReadOnlyStoreError(f"{path}: is on a read-only file system", hint="remount it")
+    return StoreUnavailableError(
+        f"{path}: cannot be {done} ({error.strerror})", hint="the narinfo is unchanged: check the disk"
+    )
 
 
 # ---- batches: one sync for all of a batch, then its renames; while one is synced, the next is signed
@@ -313,9 +314,9 @@ class Batch:
         error = before.wait()
         if error is not None:
             raise DurabilityError(
-                f"{self._directory}: the system does not confirm that the last signatures are on the medium "
+                f"{self._directory}: the system did not confirm that the last signatures are on disk "
                 f"({error.strerror})",
-                hint="look to the disk, then run the same command again",
+                hint="check the disk, then run the same command again",
             )
         for name, outcome in before.waiting:
             yield name, _replaced(outcome)

@@ -75,9 +75,7 @@ def _read(text: str, decode: Callable[[Secret], Secret]) -> Signature:
             raw = Secret(b"")
         if len(raw) == SIGNATURE_BYTES:
             return Signature(name, raw.reveal())
-    raise InvalidSignatureError(
-        "this is not a signature of Nix's", hint="it must be NAME:BASE64 of 64 bytes: copy it whole"
-    )
+    raise InvalidSignatureError("this is not a Nix signature", hint="it must be NAME:BASE64 of 64 bytes: copy it whole")
 
 
 def parse_public_key(text: str) -> tuple[str, bytes]:
@@ -94,9 +92,11 @@ def parse_public_key(text: str) -> tuple[str, bytes]:
     name, raw = read_key(Secret(data))
     shown = "the Nix key" if hides_key(name) else f"the Nix key {name}"
     if len(raw) == SECRET_BYTES:
-        raise MalformedKeyError(f"{shown} is a secret one", hint="give its public half, and make it a new one")
+        raise MalformedKeyError(
+            f"{shown} is a secret key", hint="pass the public key; replace the secret key, which was exposed"
+        )
     if not is_sound_point(raw.reveal()):
-        raise MalformedKeyError(f"{shown} is not a sound Ed25519 key: anybody could sign under it", hint="remove it")
+        raise MalformedKeyError(f"{shown} is not a secure Ed25519 key: anyone could sign with it", hint="remove it")
     return name, raw.reveal()
 
 
@@ -121,7 +121,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
         with suppress(BadSignatureError):
             crypto_sign_open(signature + message, public)
             return
-    raise InvalidSignatureError("the signature is not valid", hint="what was signed, or the signature, was changed")
+    raise InvalidSignatureError("the signature is not valid", hint="the data or the signature was modified")
 
 
 def verify_signature(public_key: str, message: bytes, signature: str) -> None:
@@ -134,9 +134,7 @@ def verify_signature(public_key: str, message: bytes, signature: str) -> None:
     name, public = parse_public_key(public_key)
     parsed = parse_signature(signature)
     if parsed.name != name:
-        raise InvalidSignatureError(
-            f"the signature was made by another key than {name}", hint="verify it under that one"
-        )
+        raise InvalidSignatureError(f"the signature is by another key than {name}", hint="verify it with that key")
     verify(public, message, parsed.raw)
 
 
@@ -208,23 +206,23 @@ def judge(message: bytes, signatures: Iterable[str], trusted: Mapping[str, bytes
 
 def sentence(verdict: Verdict, needed: int) -> str:
     """Why a narinfo that fewer than `needed` keys have signed is not trusted."""
-    held = f"{verdict.keys} of {needed} signatures needed hold"
+    held = f"{verdict.keys} valid trusted signatures, {needed} required"
     if verdict.holding:
         held += f" ({', '.join(verdict.holding)})"
     if len(verdict.holding) > verdict.keys:
-        held += ", for one key under two names counts once"
+        held += "; one key under two names counts once"
     if verdict.broken:
-        return f"{held}; under {', '.join(verdict.broken)} there is one that does not"
+        return f"{held}; under {', '.join(verdict.broken)} one is not valid"
     if verdict.others:
-        return f"{held}; {verdict.others} are of keys that are not trusted"
-    return held if verdict.holding else f"{held}; it has none"
+        return f"{held}; {verdict.others} are by keys that are not trusted"
+    return held if verdict.holding else f"{held}; the narinfo has none"
 
 
 # ---- `trusted-public-keys` as Nix reads it (`src/libstore/keys.cc`, getDefaultPublicKeys), and warnings of its traps
 
 _SEPARATORS = "[ \t\n\r]+"  # Nix's own whitespace; Python's has more
 _LONGEST_SHOWN = 40  # characters; a secret in place of the name has at least 43
-_COMMA = "a comma follows it, and Nix drops what comes after that in silence; part keys by spaces alone"
+_COMMA = "a comma follows it, and Nix drops what comes after that in silence; separate keys by spaces"
 _COMMENT = "its name holds a '#', where nix.conf takes a comment to begin, and then Nix refuses to work; rename the key"
 
 
@@ -293,10 +291,10 @@ def _read_trusted(word: str) -> tuple[bytes, list[str]]:
     except MalformedKeyError:
         if not joined:
             raise
-        raise MalformedKeyError("the base64 of the Nix key holds a comma", hint="part keys by spaces alone") from None
+        raise MalformedKeyError("the base64 of the Nix key has a comma in it", hint="separate keys by spaces") from None
     if len(raw) != PUBLIC_BYTES:
         raise MalformedKeyError(
-            "it is a secret key, which is no longer secret", hint="give the public half of a new one"
+            "it is a secret key, which is no longer secret", hint="replace the key, and pass the new public half"
         )
     found = [_COMMENT] if "#" in name else []
     if joined:
@@ -311,11 +309,11 @@ def _read_trusted(word: str) -> tuple[bytes, list[str]]:
 def _repeated(name: str, public: bytes, taken: dict[str, bytes]) -> str:
     """How a key repeats an earlier one, as the end of a sentence; empty if it does not."""
     if taken.get(name) == public:
-        return "is there twice; leave one out"
+        return "is listed twice; remove one"
     if name in taken:
-        return "is another key of a name that is there already, and Nix drops it in silence; rename one of the two"
+        return "is a different key with a name that another one has, and Nix ignores it; rename one of the two"
     if public in taken.values():
-        return "is a key that is there already under another name, and counts once; leave one out"
+        return "is listed under another name too, and counts once; remove one"
     return ""
 
 

@@ -145,7 +145,7 @@ def signing_keys(
     names = [key().name for key in keys]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"two of the keys are called {name}", hint="leave one out")
+            raise ConfigError(f"two of the keys have the name {name}", hint="pass only one of them")
     return tuple(keys)
 
 
@@ -169,7 +169,7 @@ def _from_ring(context: Context, reference: str, *, jobs: int) -> Callable[[], B
     capabilities = _capabilities(context, reference)
     if jobs > 1 and not lets_several_sign(context, reference):
         raise UnsupportedOperationError(
-            f"{reference}: its store lets one process sign, for its keys never leave it or it is not shared",
+            f"{reference}: its store allows only one process to sign",
             hint="pass --jobs 1",
         )
     signer = context.ring.signer(reference)
@@ -188,8 +188,8 @@ def _from_ring(context: Context, reference: str, *, jobs: int) -> Callable[[], B
 def _bound(reference: str, key: BoundKey, *, varies: bool) -> Bound:
     if key.key_type != "ed25519" or key.public is None:
         raise UnsupportedKeyError(
-            f"{reference}: is of type {key.key_type}, and Nix knows ed25519 alone",
-            hint="generate one with --format nix",
+            f"{reference}: is of type {key.key_type}, and Nix supports only ed25519",
+            hint="create one with `keywright generate NAME --format nix`",
         )
     problem = problem_in(key.kid)
     if problem or hides_key(key.kid):
@@ -203,16 +203,18 @@ def _bound(reference: str, key: BoundKey, *, varies: bool) -> Bound:
 def _from_file(context: Context, path: str) -> Callable[[], Bound]:
     if looks_like_key(path) and not os.path.lexists(path):
         raise ConfigError(
-            "--key-file takes the path of a file, and this looks like a key",
-            hint="say - and give the key on standard input",
+            "--key-file requires a path, and this looks like a key",
+            hint="pass - and the key on standard input",
         )
     data = context.read_input(path)
     try:
         name, raw = read_key(data)
         if len(raw) != SECRET_BYTES:
-            raise MalformedKeyError("is a public key, and signing takes the secret one", hint="name its file")
+            raise MalformedKeyError(
+                "is a public key, and signing needs the secret one", hint="pass the file of the secret key"
+            )
         if hides_key(name):
-            raise MalformedKeyError(f"the name of the Nix key {_HIDDEN}", hint="give it another before the colon")
+            raise MalformedKeyError(f"the name of the Nix key {_HIDDEN}", hint="write another before the colon")
         public, sign = signer(raw)
     except KeywrightError as error:
         raise error.prefixed(f"{path}: ") from None

@@ -31,7 +31,7 @@ def split_store_path(path: bytes) -> tuple[bytes, bytes]:
     """
     directory, _, name = path.rpartition(b"/")
     if not BASE_NAME.fullmatch(name) or not is_store_directory(directory):
-        raise ValueError("no store path")
+        raise ValueError("not a store path")
     return directory, name
 
 
@@ -54,10 +54,10 @@ def decode_base32(text: bytes, length: int) -> bytes:
         ValueError: `text` has another length or character, or sets bits that belong to no byte.
     """
     if len(text) != (length * 8 + 4) // 5 or text.translate(None, _ALPHABET):
-        raise ValueError("no base32 of Nix's")
+        raise ValueError("not the base32 of Nix")
     number = int(text.translate(_DIGITS), 32)
     if number >> length * 8:
-        raise ValueError("bits that belong to no byte")
+        raise ValueError("unused bits that are set")
     return number.to_bytes(length, "little")
 
 
@@ -68,7 +68,7 @@ def parse_sha256(text: bytes) -> bytes:
         ValueError: `text` is not such a hash, or is of another algorithm.
     """
     if not text.startswith((b"sha256:", b"sha256-")):
-        raise ValueError("no SHA-256")
+        raise ValueError("not a SHA-256")
     return parse_hash(text)
 
 
@@ -84,7 +84,7 @@ def parse_hash(text: bytes) -> bytes:
     algorithm, rest = (text[:end], text[end + 1 :]) if end > 0 else text.partition(b"-")[::2]
     length = _BYTES.get(algorithm)
     if length is None:
-        raise ValueError("no hash algorithm of Nix's")
+        raise ValueError("not a hash algorithm of Nix")
     if end > 0 and len(rest) == 2 * length and rest == rest.lower():
         return unhexlify(rest)
     if end > 0:
@@ -92,9 +92,9 @@ def parse_hash(text: bytes) -> bytes:
     try:
         data = a2b_base64(rest)
     except Base64Error:
-        raise ValueError("no base64") from None
+        raise ValueError("not base64") from None
     if len(data) != length or b2a_base64(data, newline=False) != rest:
-        raise ValueError("no canonical base64")
+        raise ValueError("not canonical base64")
     return data
 
 

@@ -13,39 +13,40 @@ UNPRINTABLE = "holds whitespace, a control character or another one that does no
 
 # Refusals.
 EMPTY = "the Nix key is empty; it must be NAME:BASE64"
+EXPOSED = "it is a secret key, which is no longer secret; replace the key, and pass the new public half"
 NO_COLON = "the Nix key has no colon; write its name and a colon before the base64: NAME:BASE64"
 NO_NAME = "the Nix key has no name before its colon; write NAME:BASE64"
 NO_PAYLOAD = "nothing follows the colon of the Nix key; write NAME:BASE64"
 SECOND_COLON = (
-    "the Nix key has a second colon, and Nix takes the name to end at the first; write NAME:BASE64 with no colon in "
+    "the Nix key has a second colon, and for Nix the name ends at the first; write NAME:BASE64 with no colon in "
     "the name"
 )
-NOT_UTF8 = "the name of the Nix key is not UTF-8; give it another before the colon"
-ODD_NAME = f"the name of the Nix key {UNPRINTABLE}; give it another (--kid), or pass --lenient"
+NOT_UTF8 = "the name of the Nix key is not UTF-8; write another before the colon"
+ODD_NAME = f"the name of the Nix key {UNPRINTABLE}; set another with --kid, or pass --lenient"
 SPACE = (
-    "the base64 of the Nix key holds a space, tab or carriage return; take it out (a file with Windows line ends has "
-    "them)"
+    "the base64 of the Nix key has a space, tab or carriage return in it; remove it (files with Windows line "
+    "ends have them)"
 )
 LINE_FEED = (
-    "the base64 of the Nix key holds a line feed, or more than one ends it; put it on one line, or pass --lenient"
+    "the base64 of the Nix key has a line feed in it, or several at its end; put it on one line, or pass --lenient"
 )
-URL_SAFE = "the base64 of the Nix key is of the URL-safe kind, with '-' and '_'; Nix reads '+' and '/' in their place"
+URL_SAFE = "the base64 of the Nix key is URL-safe, with '-' and '_'; write '+' and '/' instead"
 CHARACTER = "the base64 of the Nix key has a character that base64 does not have; copy it again"
 BAD_PADDING = (
     "the base64 of the Nix key is cut short or padded wrongly; it ends in '==' (secret key) or '=' (public key): "
     "copy it whole"
 )
 SPARE_BITS = (
-    "the last base64 character of the Nix key sets bits that belong to no byte, so it was changed since it was made; "
+    "the base64 of the Nix key is not canonical: its last character has unused bits set; "
     "copy it again, or pass --lenient"
 )
-PEM = "this is PEM, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
-OPENSSH = "this is an OpenSSH key, and a Nix key is NAME:BASE64 on one line; read it with the format that it is in"
+PEM = "this is PEM, not a Nix key; read it with its own format; a Nix key is NAME:BASE64 on one line"
+OPENSSH = "this is an OpenSSH key, not a Nix key; read it with its own format; a Nix key is NAME:BASE64 on one line"
 
 
 def length(size: int) -> str:
     """The refusal of another number of bytes."""
-    return f"the base64 of the Nix key stands for {size} bytes; a secret key has 64 and a public key 32: copy it whole"
+    return f"the base64 of the Nix key has {size} bytes; a secret key has 64 and a public key 32: copy it whole"
 
 
 # Deviations, which a lenient reading accepts.

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from keywright import check_name, did_you_mean, format_time, hookimpl, parse_duration
+from keywright import Problem, check_name, did_you_mean, format_time, hookimpl, parse_duration
 from keywright.errors import ConfigError, InvalidNameError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def read_rules(given: object, known: InstalledNames) -> tuple[Rule, ...]:
     """
     tables = given if isinstance(given, list | tuple) else ()
     if not tables:
-        raise ConfigError("rules has no rule, so nothing would be refused", hint="give it one, or take the table out")
+        raise ConfigError("rules is empty", hint="add a rule, or remove the table")
     rules = tuple(_rule(number, table) for number, table in enumerate(tables, 1))
     for rule in rules:
         _check_known(f"rule {rule.number}: types", "key type", rule.types or (), known.key_types)
@@ -99,9 +99,8 @@ def read_rules(given: object, known: InstalledNames) -> tuple[Rule, ...]:
         if not known.sizable_key_types >= (rule.minimum_bits or {}).keys():
             sizable = ", ".join(sorted(known.sizable_key_types)) or "none"
             raise ConfigError(
-                f"rule {rule.number}: minimum_bits has a key type whose size is fixed; say in types which are allowed, "
-                "and take it out here",
-                hint=f"those of other sizes are: {sizable}",
+                f"rule {rule.number}: minimum_bits has a key type whose size is fixed",
+                hint=f"remove it there, and list allowed types in types; types with sizes: {sizable}",
             )
     return rules
 
@@ -127,10 +126,10 @@ def _rule(number: int, table: Mapping[str, object]) -> Rule:
         members[name] = _READERS[name](f"rule {number}: {name}", value)
     rule = Rule(number)._replace(**members)
     if rule._replace(names=()) == Rule(number, names=()):
-        raise ConfigError(f"rule {number} demands nothing", hint=f"give it one of {_DEMANDS}, or take it out")
+        raise ConfigError(f"rule {number} has no requirement", hint=f"add one of {_DEMANDS}, or remove the rule")
     if rule.types is not None and rule.minimum_bits is not None and not rule.minimum_bits.keys() <= {*rule.types}:
         raise ConfigError(
-            f"rule {number}: minimum_bits has a type that types does not allow", hint="correct its name, or take it out"
+            f"rule {number}: minimum_bits has a type that types does not allow", hint="correct its name, or remove it"
         )
     return rule
 
@@ -173,7 +172,7 @@ def _operations(where: str, value: object) -> tuple[str, ...]:
     texts = _texts(where, value)
     for text in texts:
         if text in _RENAMED:
-            raise ConfigError(f"{where}: {text!r} was renamed to {_RENAMED[text]!r}", hint="write the new name")
+            raise ConfigError(f"{where}: {text!r} was renamed to {_RENAMED[text]!r}", hint="use the new name")
     if not set(texts) <= set(OPERATIONS):
         near = next(filter(None, (did_you_mean(text, OPERATIONS) for text in texts if text not in OPERATIONS)), "")
         _refuse(where, f"of these{near}: {', '.join(OPERATIONS)}")
@@ -209,6 +208,7 @@ def _boolean(where: str, value: object) -> bool:
     return value
 
 
+_Objection = tuple[str, str]  # message and hint
 _READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "names": _names,
     "types": _plugin_names,
@@ -234,80 +234,66 @@ class Reviewer:
         return f"<reviewer of {len(self._rules)} rules>"
 
     @hookimpl
-    def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
-        """One sentence for each thing that a rule does not allow, `()` without one."""
+    def keywright_review(self, request: ReviewRequest) -> Sequence[Problem]:
+        """A problem for each thing that a rule does not allow, `()` without one; its subject is the rule."""
         return tuple(
-            objection for rule in self._rules if rule.has(request.name) for objection in _objections(rule, request)
+            Problem(str(rule), message, hint)
+            for rule in self._rules
+            if rule.has(request.name)
+            for message, hint in _objections(rule, request)
         )
 
 
-def _objections(rule: Rule, request: ReviewRequest) -> Iterator[str]:
+def _objections(rule: Rule, request: ReviewRequest) -> Iterator[_Objection]:
     if rule.operations is not None and request.operation not in rule.operations:
         allowed = ", ".join(rule.operations)
-        yield f"{rule} allows {allowed}, and no {request.operation}; if that should be, add it to the rule's operations"
+        yield f"allows {allowed}, not {request.operation}", "to allow it, add it to the rule's operations"
     if request.operation == "export" and not rule.export:
-        yield f"{rule} lets no secret half out; use the key where it is kept (sign), or change the rule"
+        yield "does not allow the export of secret halves", "use the key in its store (sign), or change the rule"
     if request.operation == "migrate" and not rule.export and not request.sealed:
-        yield f"{rule} lets no secret half out, and store {request.store!r} has no seal; migrate it into one that has"
+        message = f"does not allow secret halves in a store without a seal, such as {request.store!r}"
+        yield message, "migrate it into one with a seal"
     if request.operation in _STORING:
         yield from _of_what_is_stored(rule, request)
     if rule.maximum_age is not None:
         if request.operation in _MAKING:
-            yield from _of_the_end(rule, rule.maximum_age, request)
+            yield from _of_the_end(rule.maximum_age, request)
         if request.operation in _USING:
-            yield from _of_the_age(rule, rule.maximum_age, request)
+            yield from _of_the_age(rule.maximum_age, request)
 
 
-def _of_what_is_stored(rule: Rule, request: ReviewRequest) -> Iterator[str]:
-    if rule.types is not None and request.key_type not in rule.types:
-        yield _not_allowed(rule, "types", rule.types, request.key_type)
-    if rule.formats is not None and request.format not in rule.formats:
-        yield _not_allowed(rule, "formats", rule.formats, request.format)
+def _of_what_is_stored(rule: Rule, request: ReviewRequest) -> Iterator[_Objection]:
+    for what, allowed, found in (("types", rule.types, request.key_type), ("formats", rule.formats, request.format)):
+        if allowed is not None and found not in allowed:
+            message = f"allows the {what} {', '.join(allowed)}, not {found or 'an unknown one'}"
+            yield message, "use one of these, or change the rule"
     least = (rule.minimum_bits or {}).get(request.key_type)
-    if least is not None:
-        yield from _of_the_size(rule, least, request)
-    if rule.sealed and not request.sealed:
-        yield (
-            f"{rule} wants a store with a seal, and store {request.store!r} has none; set one for it, or name another "
-            "--store"
-        )
-
-
-def _not_allowed(rule: Rule, what: str, allowed: Sequence[str], found: str | None) -> str:
-    listed = ", ".join(allowed)
-    return f"{rule} allows the {what} {listed}, and not {found or 'an unknown one'}; use another, or change the rule"
-
-
-def _of_the_size(rule: Rule, least: int, request: ReviewRequest) -> Iterator[str]:
-    if request.bits is not None and request.bits < least:
-        yield (
-            f"{rule} wants {least} bits or more of a key of type {request.key_type}, and this one has {request.bits}; "
-            "use a larger one, or change the rule"
-        )
     # What is migrated may be a tombstone, whose size is unknown.
-    if request.bits is None and request.operation != "migrate":
-        yield (
-            f"{rule} wants {least} bits or more of a key of type {request.key_type}, and the size is not known before "
-            "it is made; allow types by name in the rule's types instead"
-        )
+    if least is not None and (request.bits is not None or request.operation != "migrate"):
+        wanted = f"requires {request.key_type} keys of at least {least} bits"
+        if request.bits is None:
+            message = f"{wanted}, and the size is unknown before the key is generated"
+            yield message, "allow types by name in the rule's types instead"
+        elif request.bits < least:
+            yield f"{wanted}, and this one has {request.bits}", "use a larger one, or change the rule"
+    if rule.sealed and not request.sealed:
+        message = f"requires a store with a seal, and store {request.store!r} has none"
+        yield message, "set a seal for it, or pass another --store"
 
 
-def _of_the_end(rule: Rule, age: MaximumAge, request: ReviewRequest) -> Iterator[str]:
+def _of_the_end(age: MaximumAge, request: ReviewRequest) -> Iterator[_Objection]:
+    wanted = f"requires keys that expire within {age.text}"
     if request.expires is None:
-        yield (
-            f"{rule} wants keys that end {age.text} from now at the latest, and this one has no end; pass --expires, "
-            "or set its expires_in"
-        )
+        yield f"{wanted}, and this one never expires", "pass --expires, or set its expires_in"
     elif request.expires - request.time > age.duration:
-        yield f"{rule} wants keys that end {age.text} from now at the latest; say an earlier --expires"
+        yield f"{wanted}, and this one expires later", "pass an earlier --expires"
 
 
-def _of_the_age(rule: Rule, age: MaximumAge, request: ReviewRequest) -> Iterator[str]:
+def _of_the_age(age: MaximumAge, request: ReviewRequest) -> Iterator[_Objection]:
+    wanted = f"requires keys of at most {age.text}"
     if request.created is None:
-        yield (
-            f"{rule} wants keys of at most {age.text}, and store {request.store!r} cannot tell how old this one is; "
-            "keep it in a store with metadata, or change the rule"
-        )
+        message = f"{wanted}, and store {request.store!r} does not know the age of this one"
+        yield message, "keep it in a store with metadata, or change the rule"
     elif request.time - request.created > age.duration:
-        made = format_time(request.created.replace(microsecond=0))
-        yield f"{rule} wants keys of at most {age.text}, and this one was made {made}; rotate it"
+        created = format_time(request.created.replace(microsecond=0))
+        yield f"{wanted}, and this one was created {created}", f"run `keywright rotate {request.name}`"

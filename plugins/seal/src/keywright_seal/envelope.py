@@ -147,13 +147,13 @@ class OpenedEnvelopeSeal:
                 1 GiB; or this machine cannot derive the keys.
         """
         if max(len(payload), len(context)) > _LARGEST:
-            raise SealError(f"seal {self._name!r} takes payloads up to 1 GiB", hint="what is larger is not a key")
+            raise SealError(f"seal {self._name!r} accepts payloads of up to 1 GiB", hint="larger data is not a key")
         with self._masters.lock.mine():
             if self._is_locked_out:
                 raise SealError(
-                    f"seal {self._name!r} seals nothing here: what was sealed in this store before is under another "
-                    "master key, or damaged",
-                    hint=f"correct {self._setting} or previous, run `keywright doctor`, or use another store",
+                    f"seal {self._name!r} does not open the keys in this store: wrong {self._setting}, or damaged "
+                    f"records",
+                    hint=f"correct {self._setting}, or add the old one to previous, and run `keywright doctor`",
                 )
             if self._chosen is None:
                 has_salt = self._template.kind != MASTER_KEY
@@ -175,9 +175,8 @@ class OpenedEnvelopeSeal:
                     self._recognize(envelope.derivation, adopt=self._chosen is None)
                     return opened
         raise SealError(
-            f"seal {self._name!r} does not open the payload: it was sealed under another master key, or it or its "
-            "record was changed",
-            hint=f"set {self._setting} or previous to what sealed it, or restore it from a backup",
+            f"seal {self._name!r} does not open the payload: wrong {self._setting}, or a modified record",
+            hint=f"correct {self._setting}, add the old one to previous, or restore the record from a backup",
         )
 
     def is_current(self, payload: Secret) -> bool:

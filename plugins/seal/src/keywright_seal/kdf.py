@@ -77,11 +77,11 @@ def derive_root_key(passphrase: Secret, derivation: Derivation) -> Secret:
         return Secret(_function(derivation).derive(passphrase.reveal()))
     except (ImportError, UnsupportedAlgorithm):
         lacking, hint = (
-            f"needs {name}, which this machine lacks",
+            f"needs {name}, which is not available on this machine",
             "install cryptography 44 or later with OpenSSL 3.2 or later",
         )
     except MemoryError:
-        lacking, hint = f"needs more memory for {name} than there is", "free some"
+        lacking, hint = f"has not enough memory for {name}", "free memory, or lower its costs for new payloads"
     raise SealError(f"seal 'passphrase' {lacking}", hint=hint)
 
 

@@ -52,8 +52,8 @@ class PassphraseSeal:
         previous = options.secrets("previous")
         if len(previous) > _MOST_PREVIOUS:
             raise ConfigError(
-                f"previous holds more than {_MOST_PREVIOUS} passphrases",
-                hint="run `keywright rewrap`, and remove those that nothing is sealed with any more",
+                f"previous has more than {_MOST_PREVIOUS} passphrases",
+                hint="run `keywright rewrap`, and remove those that are no longer used",
             )
         _check_passphrase(options.secret("passphrase"), "passphrase")
         for one in previous:
@@ -67,8 +67,8 @@ def _check_passphrase(passphrase: Secret, what: str) -> None:
         raise SealError(f"seal 'passphrase': {what} has a line break (LF or CR) in it", hint="write it on one line")
     if len(passphrase.reveal().decode(errors="replace")) < _FEWEST_CHARACTERS:
         raise SealError(
-            f"seal 'passphrase': {what} has fewer than {_FEWEST_CHARACTERS} characters, so it could be guessed",
-            hint="take a longer one",
+            f"seal 'passphrase': {what} has fewer than {_FEWEST_CHARACTERS} characters, so it can be guessed",
+            hint="use a longer one",
         )
 
 
@@ -81,7 +81,7 @@ def _derivation(options: Options) -> Derivation:
         return Derivation(SCRYPT, SCRYPT_COSTS, bytes(SALT_BYTES))
     if not has_argon2id():
         raise SealError(
-            "seal 'passphrase': kdf is argon2id, which this machine lacks",
+            "seal 'passphrase': kdf is argon2id, which is not available on this machine",
             hint="install cryptography 44 or later with OpenSSL 3.2 or later, or set it to scrypt",
         )
     costs = (options.integer("memory"), options.integer("time"), options.integer("lanes"))
@@ -119,7 +119,7 @@ def _decoded_key(text: Secret, what: str) -> Secret:
     if not is_hexadecimal and len(text) != _BASE64_CHARACTERS:
         raise SealError(
             f"seal 'master-key': {what} is not 32 bytes as 64 hexadecimal or 44 base64 characters",
-            hint="make one with `openssl rand -base64 32`",
+            hint="create one with `openssl rand -base64 32`",
         )
     try:
         key = Secret(unhexlify(text.reveal()) if is_hexadecimal else a2b_base64(text.reveal(), strict_mode=True))
@@ -128,7 +128,7 @@ def _decoded_key(text: Secret, what: str) -> Secret:
     # Base64 is compared with how it is written: the spare bits of the last character would go unseen.
     if len(key) != 32 or not (is_hexadecimal or Secret(b2a_base64(key.reveal(), newline=False)) == text):
         raise SealError(
-            f"seal 'master-key': {what} has characters that hexadecimal or base64 of 32 bytes has not",
-            hint="copy it again, or make one with `openssl rand -base64 32`",
+            f"seal 'master-key': {what} has characters that are neither hexadecimal nor base64",
+            hint="copy it again, or create one with `openssl rand -base64 32`",
         )
     return key

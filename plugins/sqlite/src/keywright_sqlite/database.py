@@ -77,7 +77,7 @@ def check_layout(connection: sqlite3.Connection, path: str, *, writable: bool) -
     """
     if _number(connection, "application_id") != APPLICATION_ID:
         raise CorruptedStoreError(
-            f"{path} is another program's database", hint="correct `path`, or restore it from a backup"
+            f"{path} is the database of another program", hint="set `path` to another file, or restore it from a backup"
         )
     layout = _number(connection, "user_version")
     if layout > len(MIGRATIONS):
@@ -90,7 +90,7 @@ def check_layout(connection: sqlite3.Connection, path: str, *, writable: bool) -
     if layout < len(MIGRATIONS):
         if not writable:
             raise ReadOnlyStoreError(
-                f"{path} was written by an older keywright and takes no writes here",
+                f"{path} was written by an older keywright, and is read-only here",
                 hint="open it once where it is writable",
             )
         migrate(connection)
@@ -228,12 +228,12 @@ def _quoted(path: str) -> str:
 _BYTE: Final = 0xFF  # the low byte of an extended result code is the primary one (sqlite.org/rescode.html §4)
 _UNSYNCED: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 _NO_LOCK: Final = (
-    ": another program held the store's lock for longer than the setting `timeout` allows; nothing was written",
+    ": another process locked the store for longer than the setting `timeout` allows; nothing was written",
     "try again, or raise `timeout`",
 )
 _NOT_OPENED: Final = (
     ": the database, its -wal or its -shm file cannot be opened; nothing was written",
-    "see that its directory is yours to read and write",
+    "check that you may read and write its directory",
 )
 _DAMAGED: Final = (": the database is damaged", "restore it from a backup")
 _ERRORS: Final[dict[int, tuple[type[StoreError], tuple[str, str]]]] = {
@@ -250,7 +250,7 @@ _ERRORS: Final[dict[int, tuple[type[StoreError], tuple[str, str]]]] = {
     sqlite3.SQLITE_MISMATCH: (CorruptedStoreError, _DAMAGED),
     sqlite3.SQLITE_FULL: (
         StoreUnavailableError,
-        (": the disk is full; nothing was written", "make room and try again"),
+        (": the disk is full; nothing was written", "free disk space and try again"),
     ),
     sqlite3.SQLITE_CANTOPEN: (StoreUnavailableError, _NOT_OPENED),
 }
@@ -264,7 +264,7 @@ def translate(path: str, error: BaseException) -> None:
         raise _damaged(path) from None
     if isinstance(error, OverflowError | UnicodeEncodeError):
         raise InvalidNameError(
-            "no store holds such a name or version",
+            "not a valid name or version",
             hint="names are made of a-z, 0-9, '.', '_', '-' and '/', versions are whole numbers from 1",
         ) from None
 
@@ -276,8 +276,8 @@ def store_error(path: str, error: sqlite3.Error) -> StoreError:
     extended: int = getattr(error, "sqlite_errorcode", unsaid)
     if extended in _UNSYNCED:
         return DurabilityError(
-            f"{path}: the system could not confirm that the write is on the medium",
-            hint="check the disk, then look what the store holds before trying again",
+            f"{path}: the system could not confirm that the write is on disk",
+            hint="check the disk, then look at the store before you try again",
         )
     if extended & _BYTE == sqlite3.SQLITE_READONLY:
         return ReadOnlyStoreError(READ_ONLY.message.format(subject=path), hint=READ_ONLY.hint)

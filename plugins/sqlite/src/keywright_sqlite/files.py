@@ -40,7 +40,7 @@ LOOKUP: Final = ErrorTable(
 )
 _PLACING: Final = ErrorTable(
     denied=READ_ONLY,
-    other=Report("{subject}: the store cannot be made: {reason}", "nothing was written"),
+    other=Report("{subject}: the store cannot be created: {reason}", "nothing was written"),
 )
 _UNCONFIRMED: Final = Report(
     "{subject}: the system did not confirm that the new store is on the disk",
@@ -66,7 +66,7 @@ def resolve(path: str) -> str:
         # Of what is missing and no link, something above exists: the root at the latest.
         if os.path.islink(missing) and _is_missing(missing):
             raise StoreUnavailableError(
-                f"{missing}: is a link to nothing", hint="mount or make what it leads to, or set another `path`"
+                f"{missing}: is a broken link", hint="mount or create its target, or set another `path`"
             )
         missing = os.path.dirname(missing)
     with LOOKUP.about(path):
@@ -122,9 +122,7 @@ def check(path: str, found: os.stat_result) -> None:
     if not os.access(path, os.R_OK, effective_ids=_EFFECTIVE):
         raise AccessDeniedError(f"{path}: this user may not read it", hint=f"run `chmod 600 {path}` as its owner")
     if found.st_size == 0:
-        raise CorruptedStoreError(
-            f"{path} is empty, which a store never is", hint="restore it from a backup, or remove it"
-        )
+        raise CorruptedStoreError(f"{path} is empty", hint="restore it from a backup, or remove it")
 
 
 def _check_private(path: str, found: os.stat_result) -> None:
@@ -162,13 +160,13 @@ def _check_directory(directory: str, owners: set[int]) -> None:
     reason = unsafe(found, forbidden=0 if found.st_mode & stat.S_ISVTX else stat.S_IWOTH, owners=owners)
     if reason == "owner":
         raise AccessDeniedError(
-            f"{directory} belongs to another user, who could put another database in the store's place",
+            f"{directory} belongs to another user, who could replace the database",
             hint="use a directory of your own, or have root `chown` it",
         )
     if reason == "mode":
         raise AccessDeniedError(
-            f"{directory} is writable by everybody, who could put another database in the store's place",
-            hint=f"run `chmod o-w {directory}`, and see that the keys in it are still yours",
+            f"{directory} is writable by all users, who could replace the database",
+            hint=f"run `chmod o-w {directory}`, and check that the keys in it are still yours",
         )
 
 

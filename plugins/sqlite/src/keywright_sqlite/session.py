@@ -100,9 +100,9 @@ class Session:
         while not self._erased():
             if time.monotonic() >= deadline:
                 raise DurabilityError(
-                    f"{done}, but its old bytes may still be in {self.path} or its -wal, because another program reads "
-                    "the store or the disk fails",
-                    hint="they go when the store is next opened without that",
+                    f"{done}, but its old bytes may remain in {self.path} or its -wal: another program uses the "
+                    f"store, or the disk fails",
+                    hint="close other programs that use the store, then open it again",
                 )
             # Another process at the log holds a lock that SQLite does not wait for.
             time.sleep(_PAUSE_SECONDS)
@@ -134,7 +134,7 @@ class Session:
             self._seen = seen
         elif self._inode:
             raise CorruptedStoreError(
-                f"{self.path} is gone since it was opened", hint="restore it from a backup, or open the store again"
+                f"{self.path} was removed after it was opened", hint="restore it from a backup, or open the store again"
             )
         return self._connection
 

@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 class SqliteStore:
-    """A `GuardedStore` and `BatchStore` in one SQLite database.
+    """A `GuardedStore`, `BatchStore`, `ScannedStore` and `CheckedStore` in one SQLite database.
 
     Safe to use from threads, across forks and beside other processes.
     """
@@ -65,18 +65,26 @@ class SqliteStore:
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Names in the order of their bytes. Raises, as it goes, as `keywright.Store.names`."""
+        after = "".join(character if character.isascii() else _AFTER_ALL for character in after)
+        return (name for name, _ in self._pages(KEYS, prefix, after, limit))
+
+    def scan(self, prefix: str = "") -> Iterator[Sequence[RecordInfo]]:
+        """The versions of each name, in pages of one statement. Raises, as it goes, as `keywright.Store.versions`."""
+        for name, rows in self._pages(ROWS, prefix, "", None):
+            yield tuple(self._info(name, row) for row in rows)
+
+    def _pages(self, statement: str, prefix: str, after: str, limit: int | None) -> Iterator[tuple[str, list[Row]]]:
         if not prefix.isascii():
             return  # names are ASCII; a lone surrogate could not even be asked for
-        after = "".join(character if character.isascii() else _AFTER_ALL for character in after)
         start, end = max(prefix, after + "\0"), prefix + _AFTER_ALL
         path, left, last = self._session.path, limit, False
         while not last and (left is None or left > 0):
             size = PAGE if left is None else min(PAGE, left)
-            found = self._session.read(partial(read_names, path=path, start=start, end=end, size=size))
+            found = self._session.read(partial(read_page, path, statement, start, end, size))
             page, last = found or ([], True)
             yield from page
             if not last:
-                start = page[-1] + "\0"
+                start = page[-1][0] + "\0"
                 left = None if left is None else left - len(page)
 
     def create(self, record: Record, *, guard: Guard | None = None) -> RecordInfo:
@@ -100,7 +108,8 @@ class SqliteStore:
             before, number, behind = around(connection, self._session.path, info.name, info.version)
             if behind == reference:
                 raise KeyExistsError(
-                    f"{reference} is in {self._session.path} already; nothing was written", hint="take the next version"
+                    f"{reference} already exists in {self._session.path}; nothing was written",
+                    hint="use the next version",
                 )
             place = _add_payload(connection, reference, record.payload)
             check = record_check(reference, info.revision, place, data)
@@ -191,7 +200,7 @@ class SqliteStore:
         def take_away(connection: sqlite3.Connection) -> bool:
             rows = read_versions(connection, path, name)
             if not rows:
-                raise KeyNotFoundError(f"{path} holds no {name}", hint="`keywright list` prints what it holds")
+                raise KeyNotFoundError(f"{path} has no key {name}", hint="`keywright list` lists the keys")
             if [row.revision for row in rows] != list(expected):
                 raise _conflict(name, "removed")
             before, number, _ = around(connection, path, name, rows[0].version)
@@ -235,7 +244,7 @@ class SqliteStore:
 
     def _missing(self, name: str, version: int) -> KeyNotFoundError:
         return KeyNotFoundError(
-            f"{self._session.path} holds no {name}@{version}", hint="`keywright list` prints what it holds"
+            f"{self._session.path} has no key {name}@{version}", hint="`keywright list` lists the keys"
         )
 
 
@@ -400,32 +409,34 @@ def read_row(connection: sqlite3.Connection, path: str, name: str, version: int)
 
 def read_versions(connection: sqlite3.Connection, path: str, name: str) -> list[Row]:
     """All rows of `name`, ascending, without their payloads. Raises as `read_row`."""
-    versions: list[Row] = []
-    with closing(rows_from(connection, path, ROWS, name)) as rows:
-        for found, version, _, revision, place, check, info in rows:
-            if found != name:
-                break
-            if not _is_whole(f"{name}@{version}", revision, info, place, check):
-                raise _damaged(path, name, version)
-            versions.append(Row(version, revision, info, place, None))
-    return versions
+    page, _ = read_page(path, ROWS, name, name + "\0", 1, connection)
+    return page[0][1] if page else []
 
 
-def read_names(connection: sqlite3.Connection, path: str, start: str, end: str, size: int) -> tuple[list[str], bool]:
-    """At most `size` names from `start` on and before `end`, and whether they are the last. Raises as `read_row`."""
-    names: list[str] = []
-    with closing(rows_from(connection, path, KEYS, start)) as rows:
-        for number, (name, *_) in enumerate(rows):
+def read_page(
+    path: str, statement: str, start: str, end: str, size: int, connection: sqlite3.Connection
+) -> tuple[list[tuple[str, list[Row]]], bool]:
+    """At most `size` names from `start` on and before `end`, and whether they are the last.
+
+    By ROWS, each comes with all its rows, without their payloads; by KEYS, without rows. Raises as `read_row`.
+    """
+    page: list[tuple[str, list[Row]]] = []
+    with closing(rows_from(connection, path, statement, start)) as rows:
+        for number, (name, version, _, *rest) in enumerate(rows):
             if name >= end:
-                return names, True
-            if names and name == names[-1]:
-                if number >= _MOST_ROWS:
-                    return names, False
-            elif len(names) == size:
-                return names, False
-            else:
-                names.append(name)
-    return names, True
+                return page, True
+            if not page or name != page[-1][0]:
+                if len(page) == size:
+                    return page, False
+                page.append((name, []))
+            elif not rest and number >= _MOST_ROWS:
+                return page, False
+            if rest:
+                revision, place, check, info = rest
+                if not _is_whole(f"{name}@{version}", revision, info, place, check):
+                    raise _damaged(path, name, version)
+                page[-1][1].append(Row(version, revision, info, place, None))
+    return page, True
 
 
 def _found(connection: sqlite3.Connection, path: str, name: str, version: int) -> Row | None:

@@ -167,7 +167,7 @@ def run_config_path(arguments: Namespace, context: Context) -> int:
 
 def configure_init(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `init`."""
-    add_value(parser, "--backend", "B", "where keys are kept: sqlite (default) or file", default="sqlite")
+    add_value(parser, "--backend", "BACKEND", "where keys are kept: sqlite (default) or file", default="sqlite")
     add_flag(parser, "--force", "replace a file that is there")
 
 

@@ -30,14 +30,14 @@ def configure_generate(parser: ArgumentParser, plugins: Callable[[], Registry]) 
     registry = plugins()
     parser.add_argument("name", metavar="NAME", help="such as cache.example.org or prod/jwt")
     types = f"key type: {', '.join(registry.names('key type'))}; default: by the format, else ed25519"
-    add_value(parser, "--type", "T", types)
-    add_value(parser, "--format", "F", f"format: {', '.join(registry.names('format'))}; default: by the type")
-    add_value(parser, "--kid", "K", "the id for the outside world; may hold {name} and {version}")
-    add_list(parser, "--label", "K=V", "a label (repeatable)")
+    add_value(parser, "--type", "TYPE", types)
+    add_value(parser, "--format", "FORMAT", f"format: {', '.join(registry.names('format'))}; default: by the type")
+    add_value(parser, "--kid", "KID", "the kid that other systems see; may hold {name} and {version}")
+    add_list(parser, "--label", "LABEL=VALUE", "a label (repeatable)")
     attribute = "an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)"
-    add_list(parser, "--attribute", "K=V", attribute)
-    add_value(parser, "--activates", "T", f"when it starts to sign: {_TIME}; default: at once")
-    add_value(parser, "--expires", "T", f"when it ends: {_TIME}; default: never")
+    add_list(parser, "--attribute", "NAME=VALUE", attribute)
+    add_value(parser, "--activates", "TIME", f"when it starts to sign: {_TIME}; default: at once")
+    add_value(parser, "--expires", "TIME", f"when it ends: {_TIME}; default: never")
     add_flag(parser, "--allow-duplicate", _NEW_HERE)
     _add_type_settings(parser, registry)
 
@@ -90,15 +90,17 @@ def configure_import(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     registry = plugins()
     parser.add_argument("name", metavar="NAME", help="the name to store it as")
     parser.add_argument("file", metavar="FILE", nargs="?", help="the file to read; default and -: stdin")
-    add_value(parser, "--format", "F", f"its format, if the data does not tell: {', '.join(registry.names('format'))}")
+    add_value(
+        parser, "--format", "FORMAT", f"its format, if the data does not tell: {', '.join(registry.names('format'))}"
+    )
     add_flag(parser, "--public", "it is a public key, for verifying alone")
     add_flag(parser, "--as-new-version", "store it as the next version of a name that is there")
-    add_value(parser, "--activate-in", "D", "with --as-new-version: when it takes over; default: at once")
-    add_value(parser, "--overlap", "D", "with --as-new-version: how long versions before still verify")
+    add_value(parser, "--activate-in", "DURATION", "with --as-new-version: when it takes over; default: at once")
+    add_value(parser, "--overlap", "DURATION", "with --as-new-version: how long versions before still verify")
     add_flag(parser, "--lenient", "accept what other programs accept, with a warning")
-    add_value(parser, "--kid", "K", "another id for the outside world than the key's own")
-    add_list(parser, "--label", "K=V", "a label (repeatable)")
-    add_value(parser, "--expires", "T", f"when it ends: {_TIME}; default: never")
+    add_value(parser, "--kid", "KID", "another id that other systems see than the key's own")
+    add_list(parser, "--label", "LABEL=VALUE", "a label (repeatable)")
+    add_value(parser, "--expires", "TIME", f"when it ends: {_TIME}; default: never")
     add_flag(parser, "--allow-duplicate", _NEW_HERE)
 
 
@@ -134,11 +136,11 @@ def configure_rotate(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     parser.add_argument("names", metavar="NAME", nargs="*", help=names)
     add_flag(parser, "--due", "rotate every name whose rotate_every has passed, and no other; for cron")
     add_flag(parser, "--dry-run", "with --due: print which, and rotate none; exit 1 if there are any")
-    add_value(parser, "--activate-in", "D", "announce it now, sign with it after this time, such as 7d")
-    add_value(parser, "--overlap", "D", "how long the versions before still verify after that")
-    add_value(parser, "--kid", "K", "the id of the new version; may hold {name} and {version}")
-    add_value(parser, "--expires", "T", f"when the new version ends: {_TIME}; default: never")
-    add_list(parser, "--attribute", "K=V", "as for generate (repeatable)")
+    add_value(parser, "--activate-in", "DURATION", "announce it now, sign with it after this time, such as 7d")
+    add_value(parser, "--overlap", "DURATION", "how long the versions before still verify after that")
+    add_value(parser, "--kid", "KID", "the id of the new version; may hold {name} and {version}")
+    add_value(parser, "--expires", "TIME", f"when the new version ends: {_TIME}; default: never")
+    add_list(parser, "--attribute", "NAME=VALUE", "as for generate (repeatable)")
     add_flag(parser, "--no-attributes", "the new version has none, whatever the last one had")
     _add_type_settings(parser, registry)
 
@@ -148,15 +150,20 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
     if arguments.due:
         return _rotate_due(arguments, context)
     if arguments.dry_run:
-        raise ConfigError("--dry-run goes with --due", hint="leave it out, or ask keywright show")
+        raise ConfigError(
+            "--dry-run works only with --due", hint="add --due: `keywright show NAME` tells when one is due"
+        )
     if len(arguments.names) != 1:
-        raise ConfigError("one NAME is rotated at a time", hint="name it, or pass --due for all that are")
+        raise ConfigError(
+            f"rotate takes one NAME, and {len(arguments.names)} are given",
+            hint="pass one, or --due for all that are due",
+        )
     (name,) = arguments.names
     ring = context.ring
     activate_in = duration_of(arguments.activate_in, "--activate-in")
     overlap = duration_of(arguments.overlap, "--overlap")
     if arguments.no_attributes and arguments.attribute:
-        raise ConfigError("--no-attributes and --attribute exclude each other", hint="leave one out")
+        raise ConfigError("--no-attributes and --attribute exclude each other", hint="remove one of them")
     attributes = {} if arguments.no_attributes else attributes_of(arguments.attribute) or None
     announced = _announced_versions(context, name)
     info = ring.rotate(
@@ -171,7 +178,8 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
     _warn_of_passed_over(context, announced, info)
     if info.activates is not None and all(one.phase is not Phase.SIGNING for one in ring.show(name).versions):
         context.warn(
-            f"{name} has no version that signs until then", hint="rotate with --activate-in 0s for one that signs now"
+            f"{name} has no version that can sign until then",
+            hint=f"for one that signs now: keywright rotate {name} --activate-in 0s",
         )
     return _print_new(context, info)
 
@@ -179,11 +187,14 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
 def _rotate_due(arguments: Namespace, context: Context) -> int:
     if any(getattr(arguments, one) for one in _FOR_ONE) or _type_settings(arguments):
         raise ConfigError(
-            "--due rotates each name as its [keys.NAME] table says", hint="set it there, or rotate one NAME"
+            "--due takes its options from each [keys.NAME] table",
+            hint="set them there, or rotate one NAME without --due",
         )
     code = 0
-    found = context.ring.due if arguments.dry_run else context.ring.rotate_due
-    for one in found(*arguments.names):
+    is_due = False
+    find = context.ring.due if arguments.dry_run else context.ring.rotate_due
+    for one in find(*arguments.names):
+        is_due = True
         if one.error is not None:
             code = code or exit_code(one.error)
             context.error(one.error.prefixed(f"{one.name}: "))
@@ -195,8 +206,11 @@ def _rotate_due(arguments: Namespace, context: Context) -> int:
             code = code or NO
             document = _due_document(one)
             print_either(context, document, f"{document['newest']}: due since {document['since']}")
-    if not any("rotate_every" in table.given for table in context.config.keys.values()):
-        context.note("no key has rotate_every, so none is ever due; set it in its [keys.NAME] table")
+    timed = sum("rotate_every" in table.given for table in context.config.keys.values())
+    if not timed:
+        context.note("no key has rotate_every, so none is ever due; set it in a [keys.NAME] table")
+    elif not is_due:
+        context.note(f"no key is due; {timed} in the configuration {'has' if timed == 1 else 'have'} rotate_every")
     return code
 
 
@@ -219,7 +233,7 @@ def _warn_of_passed_over(context: Context, announced: list[RecordInfo], info: Re
     """Warn about each announced version that will never sign, because the new version `info` takes its place."""
     for passed_over in announced:
         if info.activates is None or (passed_over.activates is not None and info.activates <= passed_over.activates):
-            context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} takes its place")
+            context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} replaces it")
 
 
 def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
@@ -233,7 +247,9 @@ def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
             )
     for name, rules in declared.items():
         flag = "--" + name.replace("_", "-")
-        parser.add_argument(flag, dest=f"setting_{name}", metavar="N", help="; ".join(rules).replace("%", "%%"))
+        parser.add_argument(
+            flag, dest=f"setting_{name}", metavar=name.upper(), help="; ".join(rules).replace("%", "%%")
+        )
 
 
 def _type_settings(arguments: Namespace) -> dict[str, Any]:

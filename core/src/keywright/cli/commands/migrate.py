@@ -59,7 +59,7 @@ class _Migration:
         if not arguments.delete_source and not ring.capabilities(arguments.to).persistent:
             # Before anything is copied, so that no time is lost on copies that do not last.
             target = f"store {arguments.to!r}"
-            self._context.warn(f"{target} forgets all when the process ends, so nothing that is copied there stays")
+            self._context.warn(f"{target} is in memory only: what is copied there is lost when the command ends")
         phases = 2 if arguments.delete_source else 1
         self.tally.progress.expect(
             lambda: phases * (len(arguments.names) or sum(1 for _ in ring.names(store=arguments.from_)))
@@ -121,7 +121,7 @@ class _Migration:
         is_partly_settled = settled and (counts["conflict"] or counts["failed"]) and not self.tally.is_interrupted
         would, is_ = ("would be", "would be") if self._arguments.dry_run else ("was", "is")
         way = "; name the names that are settled, and these are removed" if is_partly_settled else ""
-        self._context.note(f"nothing {would} removed from the source, for not all of it {is_} in the target{way}")
+        self._context.note(f"nothing {would} removed from the source, because not all of it {is_} in the target{way}")
 
     def _warn_of_unsealed(self, count: int) -> None:
         would = "would lie" if self._arguments.dry_run else "lies" if count == 1 else "lie"

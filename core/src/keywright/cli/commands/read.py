@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def configure_export(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `export`."""
     registry = plugins()
-    parser.add_argument("reference", metavar="REF", help="NAME for the primary, or NAME@N")
+    parser.add_argument("reference", metavar="KEY", help="NAME for the primary, or NAME@N")
     add_flag(parser, "--secret", "the secret half too")
-    add_value(parser, "--format", "F", f"another format than its own: {', '.join(registry.names('format'))}")
+    add_value(parser, "--format", "FORMAT", f"another format than its own: {', '.join(registry.names('format'))}")
     add_flag(parser, "--strict", "refuse if the format cannot carry all that is on the key")
     add_output(parser)
 
@@ -56,10 +56,10 @@ def configure_convert(parser: ArgumentParser, plugins: Callable[[], Registry]) -
     """Arguments of `convert`."""
     registry = plugins()
     formats = ", ".join(registry.names("format"))
-    parser.add_argument("--from", dest="from_", metavar="F", required=True, help=f"the format on stdin: {formats}")
-    parser.add_argument("--to", metavar="F", required=True, help=f"the format on stdout: {formats}")
+    parser.add_argument("--from", dest="from_", metavar="FORMAT", required=True, help=f"the format on stdin: {formats}")
+    parser.add_argument("--to", metavar="FORMAT", required=True, help=f"the format on stdout: {formats}")
     add_flag(parser, "--secret", "the secret half too; default: the public half")
-    add_value(parser, "--kid", "K", "another id for the outside world than the key's own")
+    add_value(parser, "--kid", "KID", "another id that other systems see than the key's own")
     add_flag(parser, "--strict", "refuse if the format cannot carry all that is on the key")
     add_flag(parser, "--lenient", "accept what other programs accept, with a warning")
     add_output(parser)
@@ -95,7 +95,7 @@ def configure_list(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `list`."""
     parser.add_argument("prefix", metavar="PREFIX", nargs="?", default="", help="names that start with this text")
     label = "names whose newest version has this label (repeatable)"
-    add_list(parser, "--label", "K=V", label)
+    add_list(parser, "--label", "LABEL=VALUE", label)
 
 
 def run_list(arguments: Namespace, context: Context) -> int:
@@ -119,7 +119,7 @@ def run_list(arguments: Namespace, context: Context) -> int:
 
 def configure_show(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `show`."""
-    parser.add_argument("reference", metavar="REF", help="NAME for every version, or NAME@N")
+    parser.add_argument("reference", metavar="KEY", help="NAME for every version, or NAME@N")
 
 
 def run_show(arguments: Namespace, context: Context) -> int:

@@ -21,8 +21,8 @@ _REASON = "why, to be kept with the version"
 
 def configure_label(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `label`."""
-    parser.add_argument("reference", metavar="REF", help="NAME for the primary, or NAME@N")
-    parser.add_argument("labels", metavar="K=V", nargs="+", help="a label to write; K= takes it off")
+    parser.add_argument("reference", metavar="KEY", help="NAME for the primary, or NAME@N")
+    parser.add_argument("labels", metavar="LABEL=VALUE", nargs="+", help="a label to write; LABEL= removes it")
 
 
 def run_label(arguments: Namespace, context: Context) -> int:
@@ -33,7 +33,7 @@ def run_label(arguments: Namespace, context: Context) -> int:
 
 def configure_disable(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `disable` and `enable`."""
-    parser.add_argument("reference", metavar="REF", help="NAME@N; NAME alone is its primary, or its only version")
+    parser.add_argument("reference", metavar="KEY", help="NAME@N; NAME alone is its primary, or its only version")
     add_value(parser, "--reason", "TEXT", _REASON, default="")
 
 
@@ -52,7 +52,7 @@ def run_enable(arguments: Namespace, context: Context) -> int:
 
 def configure_compromise(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `compromise`."""
-    parser.add_argument("reference", metavar="REF", help="NAME@N; NAME alone where there is one version")
+    parser.add_argument("reference", metavar="KEY", help="NAME@N; NAME alone where there is one version")
     add_value(parser, "--reason", "TEXT", _REASON, default="")
     add_flag(parser, "--yes", "do not ask")
 

@@ -20,9 +20,9 @@ _LEAST_SIGNATURE_BYTES = 16
 
 def configure_sign(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `sign`."""
-    parser.add_argument("reference", metavar="REF", help="the name whose primary signs")
+    parser.add_argument("reference", metavar="KEY", help="the name whose primary signs")
     parser.add_argument("file", metavar="FILE", nargs="?", help="what to sign, at most 1 GiB; default and -: stdin")
-    parser.add_argument("--algorithm", metavar="A", help="a JWA name, such as PS256; default: the key's own")
+    parser.add_argument("--algorithm", metavar="ALGORITHM", help="a JWA name, such as PS256; default: the key's own")
 
 
 def run_sign(arguments: Namespace, context: Context) -> int:
@@ -38,11 +38,11 @@ def run_sign(arguments: Namespace, context: Context) -> int:
 
 def configure_verify(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `verify`."""
-    parser.add_argument("reference", metavar="REF", help="NAME tries every version that may verify; or NAME@N")
+    parser.add_argument("reference", metavar="KEY", help="NAME tries every version that may verify; or NAME@N")
     parser.add_argument("file", metavar="FILE", nargs="?", help="what was signed, at most 1 GiB; default and -: stdin")
     signature = "the file with the signature in base64, - for stdin; or the base64 itself"
     parser.add_argument("--signature", metavar="FILE", required=True, help=signature)
-    parser.add_argument("--algorithm", metavar="A", help="a JWA name, such as PS256; default: the key's own")
+    parser.add_argument("--algorithm", metavar="ALGORITHM", help="a JWA name, such as PS256; default: the key's own")
 
 
 def run_verify(arguments: Namespace, context: Context) -> int:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 import pytest
 
-from keywright import Capabilities, Record, RecordInfo, Revision, Secret, State, Store, WritableStore
+from keywright import Capabilities, Record, RecordInfo, Revision, ScannedStore, Secret, State, Store, WritableStore
 from keywright.errors import KeyNotFoundError
 from keywright.testing.leaks import assert_hidden
 from keywright.testing.processes import run_in_threads
@@ -274,6 +274,21 @@ class StoreContract(Contract):
                         found += store.names(prefix, after=found[-1] if found else "", limit=size)
 
                 assert found == wanted
+
+    def test_store_83_a_scan_gives_the_versions_of_each_name(self, open_store: OpenStore, held: Held) -> None:
+        """STORE-83: If the store has `scan`, it yields for each name of `names(prefix)` what `versions` returns.
+
+        Why: `list` reads by it; a name or version that it leaves out is a key that is not listed.
+
+        Do: Read names and metadata in one statement, ordered by name and version; apply the prefix as `names` does.
+        """
+        with open_store() as store:
+            if not hasattr(store, "scan"):
+                pytest.skip("the store has no `scan`")
+            for prefix in sorted({name[:1] for name in held} | {"", ABSENT}):
+                scanned = list(cast("ScannedStore", store).scan(prefix))
+
+                assert scanned == [store.versions(name) for name in store.names(prefix)]
 
     def test_store_11_threads_may_read_at_once(self, open_store: OpenStore, held: Held) -> None:
         """STORE-11: Eight threads that read one opened store at once all see what it holds.

@@ -25,13 +25,13 @@ def configure_verify_key(_parser: ArgumentParser) -> None:
 
 def configure_create_key(parser: ArgumentParser) -> None:
     """Add the arguments of `jose api-key create`."""
-    add_list(parser, "--label", "K=V", "whose it is, such as user_id=7 (repeatable)")
-    add_value(parser, "--expires", "T", "when it ends: a time, a date, or from now on (90d)")
+    add_list(parser, "--label", "LABEL=VALUE", "whose it is, such as user_id=7 (repeatable)")
+    add_value(parser, "--expires", "TIME", "when it ends: a time, a date, or from now on (90d)")
 
 
 def configure_list_keys(parser: ArgumentParser) -> None:
     """Add the arguments of `jose api-key list`."""
-    add_list(parser, "--label", "K=V", "those that have this label (repeatable)")
+    add_list(parser, "--label", "LABEL=VALUE", "those that have this label (repeatable)")
 
 
 def configure_revoke_key(parser: ArgumentParser) -> None:
@@ -60,7 +60,7 @@ def verify_key(_arguments: Namespace, context: Context) -> int:
     given = _given(context)
     if not given:
         raise ConfigError(
-            "standard input is empty", hint="give the API key there: keywright jose api-key verify < api-key.txt"
+            "standard input is empty", hint="pass the API key there: keywright jose api-key verify < api-key.txt"
         )
     found = verify_api_key(context.ring, given)
     if context.json:

@@ -25,7 +25,7 @@ A128CBC-HS256 / A192CBC-HS384 / A256CBC-HS512  256 / 384 / 512, exactly (§5.2)\
 def configure_create_secret_key(parser: ArgumentParser) -> None:
     """Add the arguments of `jose jwk create-secret-key`."""
     sizes = "512, 1024, 2048, 4096 or any other multiple of 8 from 128 to 8192 (default: 2048)"
-    parser.add_argument("--bits", type=int, default=2048, metavar="N", help=f"size in bits: {sizes}")
+    parser.add_argument("--bits", type=int, default=2048, metavar="BITS", help=f"size in bits: {sizes}")
     _configure_output(parser)
     parser.add_argument_group("recommended sizes of a secret key, in bits, by use (RFC 7518)", RECOMMENDED_SIZES)
 
@@ -33,14 +33,14 @@ def configure_create_secret_key(parser: ArgumentParser) -> None:
 def configure_create_curve_key(parser: ArgumentParser) -> None:
     """Add the arguments of `jose jwk create-curve-key`."""
     curves = "P-256, P-384, P-521 (sign, agree), Ed25519 (sign) or X25519 (agree) (default: P-256)"
-    parser.add_argument("--curve", default="P-256", metavar="C", help=curves)
+    parser.add_argument("--curve", default="P-256", metavar="CURVE", help=curves)
     _configure_output(parser)
 
 
 def configure_create_rsa_key(parser: ArgumentParser) -> None:
     """Add the arguments of `jose jwk create-rsa-key`."""
     sizes = "a multiple of 8 from 2048 to 8192 (default: 3072)"
-    parser.add_argument("--bits", type=int, default=3072, metavar="N", help=f"size of the modulus in bits: {sizes}")
+    parser.add_argument("--bits", type=int, default=3072, metavar="BITS", help=f"size of the modulus in bits: {sizes}")
     _configure_output(parser)
 
 

@@ -36,7 +36,7 @@ def check_published(path: str) -> None:
         descriptor = os.open(path, _READ)
     except PermissionError:
         raise AccessDeniedError(
-            f"{path}: cannot be read, so what would be replaced is not known",
+            f"{path}: cannot be read, so it is not replaced",
             hint="choose another path, or pass --force",
         ) from None
     except (OSError, ValueError):
@@ -100,7 +100,7 @@ def _status(path: str) -> os.stat_result | None:
         status = os.lstat(path)
     except FileNotFoundError:
         if not os.path.isdir(os.path.dirname(path) or os.curdir):
-            raise ConfigError(f"{path}: its directory does not exist", hint="make it first") from None
+            raise ConfigError(f"{path}: its directory does not exist", hint="create it first") from None
         return None
     except PermissionError as error:
         raise _WRITING.error(error, path) from None
@@ -108,7 +108,7 @@ def _status(path: str) -> os.stat_result | None:
         raise ConfigError(f"{path}: cannot be an output file ({error.strerror})", hint="choose another path") from None
     except ValueError:
         raise ConfigError(
-            "the output path holds a character that no file name can", hint="choose another path"
+            "the output path has a character that no file name can have", hint="choose another path"
         ) from None
     if stat.S_ISLNK(status.st_mode):
         raise ConfigError(f"{path}: is a symbolic link, which is not followed", hint="name the file that it leads to")

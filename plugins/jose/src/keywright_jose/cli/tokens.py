@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def configure_sign(parser: ArgumentParser) -> None:
     """Add the arguments of `jose jws sign`."""
     _add_key_options(parser, "the name of a key of the ring", "a JWK")
-    add_value(parser, "--algorithm", "A", "such as HS256 or ES256; needed unless the key says its own")
+    add_value(parser, "--algorithm", "ALGORITHM", "such as HS256 or ES256; needed unless the key says its own")
     _add_pairs_option(parser, "--header", "one more member of the header")
-    add_value(parser, "--ttl", "D", "set iat, nbf and exp: how long it is good, such as 15m, or in seconds")
+    add_value(parser, "--ttl", "DURATION", "set iat, nbf and exp: how long it is good, such as 15m, or in seconds")
     parser.add_argument("file", nargs="?", metavar="CLAIMS", help="a JSON object; - or nothing: stdin")
 
 
@@ -33,10 +33,10 @@ def configure_verify(parser: ArgumentParser) -> None:
     """Add the arguments of `jose jws verify`."""
     _add_key_options(parser, "the name of a key of the ring", "a JWK or JWK Set")
     allowed = "one that is allowed, such as ES256; needed unless the key says its own; may be repeated"
-    add_list(parser, "--algorithm", "A", allowed)
+    add_list(parser, "--algorithm", "ALGORITHM", allowed)
     _add_pairs_option(parser, "--claim", "a claim that must be there and be just that")
     drift = "how far the issuer's clock may be off, such as 30s, 10m at most (default: 0s)"
-    add_value(parser, "--time-drift", "D", drift)
+    add_value(parser, "--time-drift", "DURATION", drift)
     add_flag(parser, "--signature-only", "check no claims, and print the payload as it was signed")
     parser.add_argument("file", nargs="?", metavar="TOKEN", help="the token; - or nothing: stdin")
 
@@ -126,7 +126,8 @@ def _claims(data: bytes) -> dict[str, object]:
     claims = read_json_object(data, depth=MAXIMUM_DEPTH)
     if isinstance(claims, JsonProblem):
         raise FormatError(
-            "the claims are not one JSON object in UTF-8 with each member once, 32 levels at most", hint="correct it"
+            "the claims are not a valid JSON object",
+            hint='pass one object in UTF-8 with each member once, such as {"sub": "alice"}',
         )
     return claims
 
@@ -148,9 +149,11 @@ def configure_decrypt(parser: ArgumentParser) -> None:
 def _configure_key(parser: ArgumentParser, what: str) -> None:
     _add_key_options(parser, "a key of the ring, by name or as NAME@N", what)
     parser.add_argument(
-        "--key-algorithm", required=True, metavar="A", help="alg, such as A256KW, ECDH-ES, RSA-OAEP-256"
+        "--key-algorithm", required=True, metavar="ALGORITHM", help="alg, such as A256KW, ECDH-ES, RSA-OAEP-256"
     )
-    parser.add_argument("--content-algorithm", required=True, metavar="A", help="enc, such as A256GCM, A128CBC-HS256")
+    parser.add_argument(
+        "--content-algorithm", required=True, metavar="ALGORITHM", help="enc, such as A256GCM, A128CBC-HS256"
+    )
 
 
 def encrypt(arguments: Namespace, context: Context) -> int:
@@ -206,7 +209,7 @@ def _versions(token: bytes, reference: str, context: Context) -> JweKeyInput:
     if wanted.version is not None:
         if meant is not None and meant.info.version != wanted.version:
             raise InvalidSignatureError(
-                f"the token was encrypted for {meant.info.reference}, and {reference} does not decrypt it",
+                f"the token was encrypted for {meant.info.reference}, not for {reference}",
                 hint=f"pass --key {meant.info.reference}",
             )
         return context.ring.load(reference)
@@ -228,8 +231,8 @@ def _recipient(reference: str, context: Context) -> JweKeyInput:
     phases = {one.info.version: one.phase.value for one in context.ring.show(info.name).versions}
     if phases[info.version] not in ("signing", "announced"):
         raise PolicyError(
-            f"{info.reference} is {phases[info.version]}, and nothing is encrypted for it any more",
-            hint="rotate, or name the version that took its place",
+            f"{info.reference} is {phases[info.version]}, so it cannot encrypt",
+            hint="use the primary version, or rotate the key",
         )
     if info.public is None:
         return context.ring.load(info.reference)
@@ -254,7 +257,7 @@ def _document(found: Jwe) -> Secret:
 def _add_key_options(parser: ArgumentParser, key: str, key_file: str) -> None:
     """`--key` or `--key-file`, one of which is needed."""
     group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--key", metavar="REF", help=key)
+    group.add_argument("--key", metavar="KEY", help=key)
     group.add_argument("--key-file", metavar="FILE", help=f"{key_file}; - is stdin")
 
 
@@ -270,7 +273,9 @@ def _check_input(arguments: Namespace, what: str) -> None:
         ConfigError: both the key and the other input, `what`, are to be read there.
     """
     if arguments.key_file == "-" and arguments.file in (None, "-"):
-        raise ConfigError(f"the key and the {what} cannot both be read from standard input", hint="name a file for one")
+        raise ConfigError(
+            f"the key and the {what} cannot both be read from standard input", hint="pass a file for one of them"
+        )
 
 
 def _read_key_file(arguments: Namespace, context: Context) -> Members:
@@ -332,9 +337,9 @@ def _pairs(words: Sequence[str], option: str) -> dict[str, object]:
         is_json = name.endswith(":")
         name = name.removesuffix(":")
         if not equals or not name:
-            raise ConfigError(f"{option} takes NAME=TEXT or NAME:=JSON", hint="write it so")
+            raise ConfigError(f"{option} is not NAME=TEXT or NAME:=JSON", hint="such as sub=alice or admin:=true")
         if name in found:
-            raise ConfigError(f"{option} names one thing twice", hint="leave one out")
+            raise ConfigError(f"{option} gives one name twice", hint="remove one of them")
         found[name] = _json_value(value, option) if is_json else value
     return found
 
@@ -345,5 +350,5 @@ def _json_value(text: str, option: str) -> object:
 
     value = read_json(text, depth=MAXIMUM_DEPTH - 1)  # it is inside an object
     if isinstance(value, JsonProblem):
-        raise ConfigError(f"{option} NAME:=JSON takes one JSON value", hint="for text write NAME=TEXT")
+        raise ConfigError(f"{option} NAME:=JSON has no valid JSON after :=", hint="for text write NAME=TEXT")
     return value

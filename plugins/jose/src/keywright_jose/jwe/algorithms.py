@@ -75,9 +75,7 @@ CONTENT_ALGORITHMS: Final = {
 
 def cannot_encrypt(name: str) -> UnsupportedOperationError:
     """The error where the libraries that are installed lack an algorithm."""
-    return UnsupportedOperationError(
-        f"the libraries that are installed do not encrypt with {name}", hint="reinstall cryptography"
-    )
+    return UnsupportedOperationError(f"the installed libraries do not support {name}", hint="reinstall cryptography")
 
 
 def check_key_algorithm(name: object, what: str = "key_algorithm") -> KeyAlgorithm:
@@ -88,12 +86,12 @@ def check_key_algorithm(name: object, what: str = "key_algorithm") -> KeyAlgorit
     """
     if name == "RSA1_5":
         raise UnsupportedOperationError(
-            "RSA1_5 is not done here, for its padding lets others decrypt by asking (RFC 8725 §3.2)",
+            "RSA1_5 is not supported: it is open to padding oracles (RFC 8725 §3.2)",
             hint="use RSA-OAEP-256",
         )
     if isinstance(name, str) and name.startswith("PBES2-"):
         raise UnsupportedOperationError(
-            "PBES2 is not done here: it makes keys of passwords, and the token says with how much work",
+            "PBES2 is not supported: it derives keys from passwords, at a cost that the sender chooses",
             hint="use A256KW with a random key",
         )
     return _one_of(KEY_ALGORITHMS, name, what)
@@ -111,5 +109,5 @@ def check_content_algorithm(name: object, what: str = "content_algorithm") -> Co
 def _one_of(algorithms: Mapping[str, _T], name: object, what: str) -> _T:
     algorithm = algorithms.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        raise UnsupportedOperationError(f"{what} must be one of {', '.join(algorithms)}", hint="choose one of them")
+        raise UnsupportedOperationError(f"{what} is not supported", hint=f"use one of {', '.join(algorithms)}")
     return algorithm

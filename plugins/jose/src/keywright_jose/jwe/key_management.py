@@ -123,8 +123,8 @@ def _check_length(algorithm: KeyAlgorithm, content: ContentAlgorithm, encrypted:
     length = {"gcm": content.key_bytes, "direct": 0, "agree": 0}.get(algorithm.way, content.key_bytes + _WRAP_BYTES)
     if len(encrypted) != length:
         raise MalformedTokenError(
-            f"the encrypted key of the token has not the {length} bytes that its algorithms ask for",
-            hint="copy the token whole",
+            f"the encrypted key of the token does not have the {length} bytes that its algorithms need",
+            hint="copy the whole token",
         )
 
 
@@ -134,7 +134,7 @@ def _header_octets(header: Mapping[str, object], name: str, length: int) -> byte
     if octets is None or len(octets) != length:
         raise MalformedTokenError(
             f"the member {name} of the token's header is not canonical base64url of {length} bytes (RFC 7518 §4.7.1)",
-            hint="get a new token",
+            hint="get a new token from its issuer",
         )
     return octets
 
@@ -161,14 +161,15 @@ def agreed_with_ephemeral(
     parties = _parties(headers)
     if parties is None:
         raise FormatError(
-            "apu and apv of a header are canonical base64url without padding (RFC 7518 §4.6.1)", hint="correct them"
+            "apu or apv in headers is not canonical base64url without padding (RFC 7518 §4.6.1)",
+            hint="encode it with base64url, without padding",
         )
     public = public_object(key)
     ephemeral = _ephemeral(public)
     agreed = derived(_shared(ephemeral, public), algorithm, bits, parties)
     if agreed is None:
         raise InvalidKeyError(
-            "the point of the X25519 key is of low order, so that anybody could decrypt",
+            "the X25519 key is a point of low order, so anyone could decrypt",
             hint="get the key again from its publisher",
         )
     return agreed, {"epk": _public_members(key.type, cast("ec.EllipticCurvePrivateKey", ephemeral).public_key())}
@@ -187,7 +188,7 @@ def agreed_with_sender(key: Key, algorithm: str, bits: int, header: Mapping[str,
     if parties is None:
         raise MalformedTokenError(
             "apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1)",
-            hint="get a new token",
+            hint="get a new token from its issuer",
         )
     private = private_object(key)
     return derived(_shared(private, _sender(header.get("epk"), key.type)), algorithm, bits, parties)
@@ -212,15 +213,15 @@ def _sender(epk: object, type: str) -> PublicObject:
         raise MalformedTokenError(
             "the epk of the token's header is not a public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 "
             "§4.6.1.1)",
-            hint="get a new token",
+            hint="get a new token from its issuer",
         )
     if key.type != type:
         raise InvalidSignatureError(
-            "the token was encrypted for a key on another curve than this one", hint="refuse it"
+            "the token was encrypted for a key on another curve than this one", hint="reject the token"
         )
     with suppress(InvalidKeyError):
         return public_object(key)
-    raise MalformedTokenError("the epk of the token's header is not on its curve", hint="refuse the token")
+    raise MalformedTokenError("the epk of the token's header is not on its curve", hint="reject the token")
 
 
 def _parties(members: Mapping[str, object]) -> tuple[bytes, bytes] | None:

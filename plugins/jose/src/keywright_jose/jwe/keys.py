@@ -22,7 +22,7 @@ from keywright_jose.jwk.members import Members
 from keywright_jose.keys import check_not_public, check_use, own_algorithm
 
 JweKeyInput = KeyInput | Key | Encrypter | Decrypter
-ANOTHER_KEY: Final = "the token was encrypted for a key that is not among these (kid)"
+ANOTHER_KEY: Final = "none of the keys has the kid of the token"
 
 _TYPES: Final[dict[str, tuple[str, ...]]] = {"rsa": ("rsa",), "agree": AGREEING, "agree and wrap": AGREEING}
 # By way: what a key must be allowed to do (RFC 7517 §4.3). Of RSA either half's word counts when it encrypts, for the
@@ -76,7 +76,8 @@ def decrypting_keys(given: JweKeyInput, algorithm: KeyAlgorithm, content: Conten
         found = tuple(key for key in keys_of_set(members, OWN) if not _refusal(key, algorithm, content))
         if not found:
             raise InvalidKeyError(
-                "this JWK Set has no key that decrypts with these algorithms", hint="use the right set"
+                "this JWK Set has no key that decrypts with these algorithms",
+                hint="pass the set that has the recipient's secret keys",
             )
         return found
     key = given if isinstance(given, Key) else one_key(_members(given, "decrypt"))
@@ -97,12 +98,12 @@ def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
     """
     if kid is None and len(keys) > 1:
         raise InvalidSignatureError(
-            "the token does not say which key of the set it was encrypted for (kid)", hint="have it issued with one"
+            "the token has no kid, and the set has several keys", hint="pass the one key, or ask the issuer to set kid"
         )
     for key in keys:
         if kid is None or key.kid in ("", kid):
             return key
-    raise InvalidSignatureError(ANOTHER_KEY, hint="refuse it")
+    raise InvalidSignatureError(ANOTHER_KEY, hint="reject the token")
 
 
 def _members(given: JweKeyInput, encrypt: str) -> Members:
@@ -111,7 +112,8 @@ def _members(given: JweKeyInput, encrypt: str) -> Members:
         raise ConfigError(f"a ring's {kind} does not {encrypt}", hint=f"pass ring.{encrypt}er(NAME)")
     if not isinstance(given, Members):
         raise ConfigError(
-            "a key for encryption is a JWK (a dict), or an encrypter or decrypter of a ring", hint="pass one"
+            "the key must be a JWK (a dict), or an encrypter or decrypter of a ring",
+            hint="such as ring.encrypter(NAME)",
         )
     return given
 
@@ -133,7 +135,7 @@ def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, ope
     # A key for direct encryption says what it encrypts (RFC 7520 §5.6), or `dir`.
     names = ("dir", content.name) if algorithm.way == "direct" else (algorithm.name,)
     if own_algorithm(key) not in (None, *names):
-        raise PolicyError("this key is for another algorithm by its own alg", hint="use another key")
+        raise PolicyError("the key is restricted to another algorithm (its alg)", hint="use a key for this one")
     check_use(key, "enc", operations)
     if key.type == "oct":
         _check_octets(key, algorithm, content)
@@ -144,13 +146,13 @@ def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, ope
 def _check_octets(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
     if key.secret is None:
         raise NotExportableError(
-            "this oct key has no octets here, and they are needed", hint="load the secret key for this"
+            "this oct key has no secret, which is needed here", hint="load the secret key for this"
         )
     name, section, bits = algorithm.name, algorithm.section, algorithm.bits
     if algorithm.way == "direct":
         name, section, bits = content.name, content.section, content.key_bytes * 8
     if len(key.secret) * 8 != bits:
-        raise InvalidKeyError(f"{name} needs a key of exactly {bits} bits ({section})", hint="make one of that size")
+        raise InvalidKeyError(f"{name} needs a key of exactly {bits} bits ({section})", hint="use a key of that size")
     check_not_public(key.secret, "encrypt for that key under an algorithm of its own kind")
 
 
@@ -195,7 +197,7 @@ def _of_ring(
     """The version with that `kid`; of a token without one all of them, for they are the ring's own."""
     named = [one for one in decrypter.current() if kid is None or one.kid in ("", kid)]
     if not named:
-        raise InvalidSignatureError(ANOTHER_KEY, hint="refuse it")
+        raise InvalidSignatureError(ANOTHER_KEY, hint="reject the token")
     found: list[Candidate] = []
     refusals: list[KeywrightError] = []
     for one in named:

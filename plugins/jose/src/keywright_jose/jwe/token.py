@@ -76,7 +76,7 @@ def encrypted_token(
     more = checked_headers(headers, algorithm)
     key = encrypting_key(given, algorithm, content)
     if plaintext is None:
-        raise FormatError("the plaintext of a token is bytes", hint="encode text before")
+        raise FormatError("the plaintext of a token must be bytes", hint="encode text first")
     if len(plaintext) > compact.MAXIMUM_BYTES:
         raise FormatError(compact.TOO_LONG, hint="encrypt less")
     compact.check_kid(more, key.kid, "decrypt")
@@ -198,22 +198,25 @@ def decrypted_token(token: str | bytes, given: JweKeyInput, key_algorithm: objec
         if plaintext is not None:
             return Jwe(header.copied(), plaintext, key.kid or None, reference)
     raise InvalidSignatureError(
-        "the token cannot be decrypted with this key", hint="it was changed, or encrypted for another: refuse it"
+        "the token cannot be decrypted with this key", hint="it was modified, or encrypted for another key: reject it"
     )
 
 
 def _check_header(header: compact.Header, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
     encryption = header.members.get("enc")
     if not isinstance(encryption, str):
-        raise MalformedTokenError("the header of the token has no enc that is a text", hint="get a new token")
+        raise MalformedTokenError(
+            "the header of the token has no enc, or not as text", hint="get a new token from its issuer"
+        )
     if header.algorithm != algorithm.name or encryption != content.name:
         raise InvalidSignatureError(
-            "the token was encrypted with other algorithms than those that are allowed", hint="refuse it"
+            "the token was encrypted with algorithms that are not allowed", hint="reject the token"
         )
     for name in _ALL_PARAMETERS:
         if name in header.members and name not in _PARAMETERS.get(algorithm.way, ()):
             raise MalformedTokenError(
-                f"the header of the token has {name}, which means nothing under its alg", hint="have it issued without"
+                f"the header of the token has {name}, which its alg does not use",
+                hint="ask the issuer for a token without it",
             )
 
 
@@ -224,11 +227,11 @@ def _check_lengths(content: ContentAlgorithm, iv: bytes, ciphertext: bytes, tag:
     ):
         if len(octets) != length:
             raise MalformedTokenError(
-                f"the {what} of the token has not the {length} bytes of {content.name} ({content.section})",
-                hint="copy the token whole",
+                f"the {what} of the token does not have the {length} bytes of {content.name} ({content.section})",
+                hint="copy the whole token",
             )
     if content.is_cbc and (not ciphertext or len(ciphertext) % _AES_BLOCK):
         raise MalformedTokenError(
-            f"the ciphertext of the token is not whole blocks of {_AES_BLOCK} bytes, as {content.name} makes them",
-            hint="copy the token whole",
+            f"the ciphertext of the token is not in whole blocks of {_AES_BLOCK} bytes, as {content.name} requires",
+            hint="copy the whole token",
         )

@@ -55,8 +55,8 @@ def encode_secret(key: Key, others: Sequence[DescribedKind] = ()) -> Secret:
     _check_attributes(key, kind, members)
     if key.attributes.get("alg") == API_KEY and not is_key_id(key.kid):
         raise UnsupportedKeyError(
-            "an API key is not rotated, because its holder would not get the next one",
-            hint="make another with `keywright jose api-key create`, and revoke this one",
+            "API keys cannot be rotated, because the owner would not receive the new one",
+            hint="create another with `keywright jose api-key create`, and revoke this one",
         )
     return write_members(members.joined(_informative(key.kid, key.attributes)))
 
@@ -73,8 +73,8 @@ def encode_public(key: Key, others: Sequence[DescribedKind] = ()) -> bytes:
 def _check_attributes(key: Key, kind: Kind | DescribedKind, members: Members) -> None:
     if isinstance(kind, DescribedKind) and _is_ours(members):
         raise UnsupportedKeyError(
-            f"the key type {key.type!r} describes its JWKs as those of a type of the format jwk itself",
-            hint="report it to its author",
+            f"the key type {key.type!r} describes its JWKs like those of a type that the format jwk has already",
+            hint="report it to the plugin's author",
         )
     if not key.attributes:
         return
@@ -101,7 +101,8 @@ def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
 def _public_half(key: Key) -> bytes:
     if key.public is None:
         raise UnsupportedKeyError(
-            f"this {key.type} key has no public half, which a JWK must carry", hint="have its key type complete it"
+            f"this {key.type} key has no public half, which a JWK needs",
+            hint="import the key again, from its secret half",
         )
     return key.public
 
@@ -138,9 +139,7 @@ class OctKind:
     def secret_members(self, key: Key) -> Members:
         """`kty` and `k`."""
         if not key.secret:
-            raise UnsupportedKeyError(
-                "this oct key has no octets, so there is nothing to encode", hint="load the secret half"
-            )
+            raise UnsupportedKeyError("this oct key has no secret to encode", hint="load the secret half")
         return Members({"k": encode_base64url(key.secret.reveal()), "kty": "oct"})
 
 
@@ -182,7 +181,8 @@ class CurveKind(NamedTuple):
         size = self.length * len(self.coordinates)
         if len(public) != len(self.prefix) + size or not public.startswith(self.prefix):
             raise UnsupportedKeyError(
-                f"the public half of this {self.type} key is not laid out as its type says", hint="load the key again"
+                f"the public half of this {self.type} key is not encoded as its type requires",
+                hint="load the key again",
             )
         members: dict[str, object] = {"crv": self.crv, "kty": self.kty}
         for number, name in enumerate(self.coordinates):
@@ -195,7 +195,7 @@ class CurveKind(NamedTuple):
         secret = _secret_half(key)
         if len(secret) != self.length:
             raise UnsupportedKeyError(
-                f"the secret half of this {self.type} key has not {self.length} bytes", hint="load the key again"
+                f"the secret half of this {self.type} key does not have {self.length} bytes", hint="load the key again"
             )
         return Members({"d": encode_base64url(secret.reveal())}).joined(self.public_members(key))
 
@@ -244,14 +244,14 @@ class RsaKind:
         """The private numbers, `n` and `e` as PKCS#8. That p q = n is checked here, the rest by the key type."""
         if "oth" in members:
             raise UnsupportedKeyError(
-                "an RSA key with more than two primes (oth) cannot be carried", hint="make a new key"
+                "RSA keys with more than two primes (oth) are not supported", hint="create a new key"
             )
         if not any(name in members for name in _PRIVATE):
             return None
         for name in _PRIVATE:
             if name not in members:
                 raise MalformedKeyError(
-                    f"the JWK member {name} is missing: a private RSA key carries all of d, p, q, dp, dq and qi here "
+                    f"the JWK member {name} is missing: a private RSA key needs all of d, p, q, dp, dq and qi here "
                     "(RFC 7518 §6.3.2)",
                     hint=EXPORT_AGAIN,
                 )
@@ -393,7 +393,7 @@ def kind_of_members(members: Members) -> Kind:
     kty = members.text("kty")
     kind = _of_curve(kty, members) if kty in ("EC", "OKP") else _BY_KTY.get(kty)
     if kind is None:
-        raise UnsupportedKeyError("a JWK of this kty cannot be carried", hint="kty is oct, EC, OKP or RSA here")
+        raise UnsupportedKeyError("the kty of the JWK is not supported", hint="use a key with kty oct, EC, OKP or RSA")
     _check_parameters(members, kind.parameters, f"whose kty is {kind.kty}")
     return kind
 
@@ -412,9 +412,7 @@ def _of_curve(kty: str, members: Members) -> Kind:
     kind = CURVES.get(members.text("crv"))
     if kind is None or kind.kty != kty:
         curves = ", ".join(curve.crv for curve in CURVES.values() if curve.kty == kty)
-        raise UnsupportedKeyError(
-            "a JWK of this crv cannot be carried", hint=f"with kty {kty}, crv is one of {curves} here"
-        )
+        raise UnsupportedKeyError("the crv of the JWK is not supported", hint=f"with kty {kty}, use one of {curves}")
     return kind
 
 
@@ -432,7 +430,7 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
     # From here on something may raise, and a traceback that prints locals must not show the key.
     del jwk
     if members is None:
-        raise MalformedKeyError("a JWK is a mapping of member names to values", hint="pass the dict of one key")
+        raise MalformedKeyError("a JWK must be a mapping of member names to values", hint="pass the dict of one key")
     return _members_thumbprint(members)
 
 
@@ -467,7 +465,7 @@ def _members_thumbprint(members: Members) -> str:
     if kind.type == "oct":
         # RFC 7638 §7: with the hash of a symmetric key, guesses of the key can be tested.
         raise UnsupportedOperationError(
-            "an oct key has no thumbprint here: it would be a hash of the secret, for anybody to test guesses with",
-            hint="give the key a random kid",
+            "oct keys have no thumbprint: it would be a hash of the secret, to test guesses with",
+            hint="set a random kid",
         )
     return key_thumbprint(Key(kind.type, public=kind.read_public(members)))

@@ -93,7 +93,7 @@ def random_bytes(length: int) -> bytes:
     """
     if not is_whole(length, 1, _MOST_BYTES):
         raise ConfigError(
-            f"the length of random bytes is a whole number from 1 to {_MOST_BYTES}", hint="choose another"
+            f"the length of random bytes must be a whole number from 1 to {_MOST_BYTES}", hint="such as 32"
         )
     return urandom(length)
 
@@ -108,7 +108,7 @@ def curve_key(curve: str) -> Members:
     """As `create_curve_key`, hidden."""
     kind = next((one for name, one in CURVES.items() if name == curve), None)
     if kind is None:
-        raise ConfigError(f"the curve of a key must be one of {', '.join(CURVES)}", hint="choose one of them")
+        raise ConfigError("the curve of the key is not supported", hint=f"use one of {', '.join(CURVES)}")
     return kind.secret_members(_okp_key(kind) if kind.kty == "OKP" else _ec_key(kind))
 
 
@@ -151,14 +151,14 @@ def _okp_key(kind: CurveKind) -> Key:
 def _check_bits(bits: object, lowest: int, highest: int, subject: str) -> None:
     if not is_whole(bits, lowest, highest) or bits % 8:
         raise ConfigError(
-            f"the bits of {subject} must be a whole number that is a multiple of 8 from {lowest} to {highest}",
-            hint="choose another size",
+            f"the bits of {subject} must be a multiple of 8 from {lowest} to {highest}",
+            hint="such as 256",
         )
 
 
 def _check_format(format: object) -> None:
     if format not in ("object", "base64"):
-        raise ConfigError("the format of a new key must be object or base64", hint="choose one of them")
+        raise ConfigError("the format of a new key must be object or base64", hint='pass "object" or "base64"')
 
 
 def _shaped(members: Members, format: str) -> dict[str, str] | str:

@@ -53,7 +53,7 @@ class DescribedKind:
         for name in sorted(own.reveal()):
             if members.reveal().get(name) != own.reveal()[name]:
                 raise MalformedKeyError(
-                    f"the JWK member {name} is not written as in a key of the type {self.type}", hint=EXPORT_AGAIN
+                    f"the JWK member {name} is not valid in a key of type {self.type}", hint=EXPORT_AGAIN
                 )
         return key
 
@@ -70,7 +70,7 @@ class DescribedKind:
         """
         if key.public is None:
             raise UnsupportedKeyError(
-                f"this {key.type} key has no public half to encode", hint="have its key type complete it"
+                f"this {key.type} key has no public half to encode", hint="import the key again, from its secret half"
             )
         return self._described(key.without_secret()).reveal()
 
@@ -97,7 +97,7 @@ class DescribedKind:
 
     def _wrong(self, what: str) -> UnsupportedKeyError:
         return UnsupportedKeyError(
-            f"the key type {self.type!r} {what} where it describes its JWKs", hint="report it to its author"
+            f"the key type {self.type!r} {what} where it describes its JWKs", hint="report it to the plugin's author"
         )
 
 
@@ -111,7 +111,5 @@ def described_key(members: Members, kinds: Sequence[DescribedKind]) -> tuple[Des
     found = [(kind, key) for kind in kinds for key in (kind.read(members),) if key is not None]
     if len(found) > 1:
         names = " and ".join(repr(kind.type) for kind, _ in found)
-        raise UnsupportedKeyError(
-            f"the key types {names} both take this JWK for theirs", hint="uninstall the plugin of one"
-        )
+        raise UnsupportedKeyError(f"the key types {names} both claim this JWK", hint="uninstall the plugin of one")
     return found[0] if found else None

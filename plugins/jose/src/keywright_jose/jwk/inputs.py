@@ -53,7 +53,9 @@ def one_key(given: KeyInput) -> Key:
         MalformedKeyError, UnsupportedKeyError: as `JwkFormat.decode`; a JWK Set.
     """
     if not isinstance(given, Members):
-        raise ConfigError("a key is a JWK (a dict), or a signer or verifier of a ring", hint="pass one of these")
+        raise ConfigError(
+            "the key must be a JWK (a dict), or a signer or verifier of a ring", hint="such as ring.signer(NAME)"
+        )
     if is_set(given):
         raise MalformedKeyError(
             "this is a JWK Set (RFC 7517 §5), and one key is needed here", hint="pass one of its keys"
@@ -93,10 +95,11 @@ def _each_key(members: Members) -> Iterator[Key]:
     each = _split_set(members)
     if each is None:
         raise MalformedKeyError(
-            "the member keys of a JWK Set is an array of JWKs (RFC 7517 §5.1)", hint="get the set again from its issuer"
+            "the member keys of a JWK Set must be an array of JWKs (RFC 7517 §5.1)",
+            hint="get the set again from its issuer",
         )
     if len(each) > MOST_KEYS:
-        raise MalformedKeyError(f"a JWK Set has at most {MOST_KEYS} keys here", hint="pass those that are needed")
+        raise MalformedKeyError(f"the JWK Set has more than {MOST_KEYS} keys", hint="pass those that are needed")
     for one in each:
         try:
             yield one_key(one)
@@ -123,7 +126,7 @@ def read_keys(data: Secret) -> Members:
     members = load_members(data)
     if isinstance(members, JsonProblem):
         raise MalformedKeyError(
-            "a key file is one JWK or JWK Set: a JSON object in UTF-8 with each member once",
-            hint="pass the whole file, and only it",
+            "the key file is not a valid JWK or JWK Set",
+            hint="it must be one JSON object in UTF-8, without duplicate members",
         )
     return members

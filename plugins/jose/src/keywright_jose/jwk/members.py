@@ -18,7 +18,7 @@ _encode = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False,
 # Each with its hint.
 _NOT_JSON: Final = (
     "a JWK is one JSON object in UTF-8 and nothing after it; this is not JSON",
-    "pass the whole file, and only it",
+    "it must be one JSON object in UTF-8, without duplicate members",
 )
 _SURROGATE: Final = ("a JWK holds Unicode text only, no unpaired surrogate (RFC 8259 §8.2)", "correct that member")
 _PROBLEMS: Final = {
@@ -126,7 +126,7 @@ def read_members(data: Secret) -> Members:
     """
     if len(data) > MAXIMUM_BYTES:
         raise MalformedKeyError(
-            f"a JWK has at most {MAXIMUM_BYTES} bytes here", hint="pass one key, without attachments"
+            f"the JWK has more than {MAXIMUM_BYTES} bytes", hint="pass one key, without attachments"
         )
     members = load_members(data)
     if isinstance(members, JsonProblem):
@@ -198,5 +198,5 @@ def _dump(members: Members) -> Secret | tuple[str, str]:
     except ValueError:
         return "a JWK cannot carry a number of more than 4300 digits", "remove that attribute"
     if len(encoded) > MAXIMUM_BYTES:
-        return f"a JWK has at most {MAXIMUM_BYTES} bytes here", "remove large attributes"
+        return f"the JWK has more than {MAXIMUM_BYTES} bytes", "remove large attributes"
     return encoded

@@ -73,7 +73,8 @@ def _of_names(ring: KeyRing, names: Collection[str]) -> Iterator[RecordInfo]:
         infos = [one.info for one in ring.show(name).versions if one.phase.value in _VERIFYING]
         if not infos:
             raise PolicyError(
-                f"no version of {name} verifies now, so there is nothing to publish", hint="rotate to make one"
+                f"no version of {name} verifies now, so there is nothing to publish",
+                hint=f"create one with `keywright rotate {name}`",
             )
         yield from infos
 
@@ -88,12 +89,13 @@ def _of_ring(ring: KeyRing, report: Callable[[str], None]) -> list[RecordInfo]:
         others += any(info.key_type != "oct" and info.format != "jwk" for info in infos)
         found += ours
     if symmetric:
-        report(f"symmetric keys left out: {symmetric}; they are published never")
+        report(f"symmetric keys left out: {symmetric}; they cannot be published")
     if others:
         report(f"keys of other formats left out: {others}; name one to publish it")
     if not found:
         raise KeyNotFoundError(
-            "no asymmetric JWK in this store verifies now", hint="generate one, name a key, or name the store (--store)"
+            "the store has no asymmetric JWK that verifies now",
+            hint="create one with `keywright generate NAME --type ec-p256 --format jwk`, or pass --store",
         )
     return found
 
@@ -106,7 +108,7 @@ def _public_key(ring: KeyRing, info: RecordInfo) -> PublicKey:
         )
     if not info.kid:
         raise UnsupportedKeyError(
-            f"{info.reference} has no kid, so no token could name it", hint="import it with --kid"
+            f"{info.reference} has no kid, so tokens cannot refer to it", hint="import it with --kid"
         )
     key = Key(info.key_type, info.kid, None, info.public, _attributes(ring, info))
     try:
@@ -148,7 +150,7 @@ def _distinct(keys: list[PublicKey]) -> list[PublicKey]:
         first = by_kid.setdefault(key.kid, key)
         if first is not key:
             raise PolicyError(
-                f"{first.reference} and {key.reference} have one kid, so no verifier could tell which is meant",
-                hint="ask for one of the names",
+                f"{first.reference} and {key.reference} have the same kid, so verifiers could not tell them apart",
+                hint="publish one of them, by its name",
             )
     return keys

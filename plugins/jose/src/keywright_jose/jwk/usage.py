@@ -86,11 +86,11 @@ def published_attributes(attributes: Mapping[str, object]) -> dict[str, object]:
 def _form_problem(attributes: Mapping[str, object]) -> _Texts | None:
     for name in ("alg", "use", "x5t", "x5t#S256", "x5u"):
         if name in attributes and not is_text(attributes[name]):
-            return f"the JWK member {name} must be text that is not empty", "correct it or leave it out"
+            return f"the JWK member {name} must be text that is not empty", "change that member, or remove it"
     for name in ("key_ops", "x5c"):
         value = attributes.get(name, ())
         if not isinstance(value, tuple) or not all(map(is_text, value)):
-            return f"the JWK member {name} must be an array of texts", "correct it or leave it out"
+            return f"the JWK member {name} must be an array of texts", "change that member, or remove it"
     operations = _operations(attributes)
     if len(set(operations)) != len(operations):
         return "the JWK member key_ops must not name an operation twice (RFC 7517 §4.3)", "remove the duplicate"
@@ -101,11 +101,11 @@ def _type_problem(type: str, attributes: Mapping[str, object], own: Sequence[str
     name = str(attributes.get("alg"))
     algorithm = _ALGORITHMS.get(name)
     if algorithm is not None and type not in algorithm[1] and name not in own:
-        return f"the JWK member alg does not fit a key of the type {type}", "correct it or leave it out"
+        return f"the JWK member alg does not fit a key of the type {type}", "change that member, or remove it"
     if attributes.get("use") == _IMPOSSIBLE_USE.get(type, ""):
-        return f"the JWK member use does not fit a key of the type {type}", "correct it or leave it out"
+        return f"the JWK member use does not fit a key of the type {type}", "change that member, or remove it"
     if not _IMPOSSIBLE_OPERATIONS.get(type, frozenset()).isdisjoint(_operations(attributes)):
-        return f"the JWK member key_ops does not fit a key of the type {type}", "correct it or leave it out"
+        return f"the JWK member key_ops does not fit a key of the type {type}", "change that member, or remove it"
     return None
 
 

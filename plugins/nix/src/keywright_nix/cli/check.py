@@ -105,7 +105,9 @@ def check_file(path: str, key_type: KeyType) -> Examined:
         text, around = _unwrapped(data)
         key, deviations = NixFormat().decode_lenient(text, default_kid="")
     except MalformedKeyError as error:
-        return _no_key(path, error.text, *_check_mode(status, rule="if it holds a secret, make it 0600 (chmod 600)"))
+        return _no_key(
+            path, error.text, *_check_mode(status, rule="if it contains a secret key, run `chmod 600` on it")
+        )
     is_secret = key.secret is not None
     all_deviations = (
         *(_check_access(path, status) if is_secret else ()),
@@ -143,7 +145,7 @@ def _read(path: str) -> tuple[Secret, os.stat_result]:
 
 def _check_access(path: str, status: os.stat_result) -> Iterator[str]:
     """Who can read or replace a secret key. A public one may be anywhere."""
-    yield from _check_mode(status, rule="a secret key is its owner's alone: make it 0600 (chmod 600)")
+    yield from _check_mode(status, rule="only its owner may read a secret key: run `chmod 600` on it")
     if os.geteuid() == 0:
         return  # root keeps keys for the users of services
     if status.st_uid not in (0, os.geteuid()):
@@ -197,4 +199,4 @@ def _check_key(key: Key, key_type: KeyType) -> Iterator[str]:
     except InvalidKeyError as error:
         yield error.text
     if key.secret is not None and not any(key.secret.reveal()):
-        yield "the seed is all zeros, so everybody has this key; make a new one"
+        yield "the seed is all zeros, so the key is publicly known; create a new one"

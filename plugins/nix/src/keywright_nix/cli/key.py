@@ -74,7 +74,7 @@ def convert_secret_to_public(arguments: Namespace, context: Context) -> int:
         return _print_version(context)
     name, raw = read_key(context.read_input(None))
     if len(raw) != SECRET_BYTES:
-        raise MalformedKeyError("standard input holds a public Nix key already", hint="give the secret key")
+        raise MalformedKeyError("standard input is a public Nix key already", hint="pass the secret key")
     public = write_key(name, Secret(public_half(raw)))
     context.write_key(public.reveal(), format="nix", secret=False)
     return 0

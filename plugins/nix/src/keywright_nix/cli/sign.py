@@ -77,15 +77,19 @@ def sign(arguments: Namespace, context: Context) -> int:
 
 def _check_fingerprint_arguments(arguments: Namespace) -> None:
     if len(arguments.cache) > 1:
-        raise ConfigError("- stands for fingerprints on standard input", hint="leave the other caches out")
+        raise ConfigError(
+            "- (fingerprints on standard input) cannot be combined with caches", hint="leave the other caches out"
+        )
     if arguments.drop or arguments.only_signed_by or arguments.dry_run or arguments.jobs is not None:
         raise ConfigError(
-            "--drop, --only-signed-by, --dry-run and --jobs are for narinfos", hint="leave them out with -"
+            "--drop, --only-signed-by, --dry-run and --jobs cannot be combined with -", hint="leave them out"
         )
     if "-" in arguments.key_file:
-        raise ConfigError("standard input cannot hold both the key and the fingerprints", hint="name a key file")
+        raise ConfigError(
+            "the key and the fingerprints cannot both be read from standard input", hint="pass the path of a key file"
+        )
     if not (arguments.key or arguments.key_file):
-        raise ConfigError("there is no key to sign with", hint="name one with --key or --key-file")
+        raise ConfigError("no key to sign with is given", hint="pass --key or --key-file")
 
 
 def _most_jobs(arguments: Namespace, context: Context) -> int:
@@ -99,11 +103,11 @@ def _most_jobs(arguments: Namespace, context: Context) -> int:
 def _job(arguments: Namespace, context: Context) -> Job:
     jobs = 1 if arguments.jobs is None else arguments.jobs
     if not 1 <= jobs <= _MAXIMUM_JOBS:
-        raise ConfigError(f"--jobs takes a number from 1 to {_MAXIMUM_JOBS}")
+        raise ConfigError(f"--jobs must be a whole number from 1 to {_MAXIMUM_JOBS}")
     if not (arguments.key or arguments.key_file or arguments.drop):
-        raise ConfigError("there is nothing to do", hint="name a key with --key or --key-file, or one to --drop")
+        raise ConfigError("no key to sign with or to drop is given", hint="pass --key, --key-file or --drop")
     if any(not name or ":" in name for name in arguments.drop):
-        raise ConfigError("--drop takes the name of a key, what stands before the colon")
+        raise ConfigError("--drop requires the name of a key, without the colon and what follows")
     vouching = None
     if arguments.only_signed_by is not None:
         try:
@@ -169,8 +173,8 @@ class _Run:
         """Print the result. Returns the exit code."""
         for name, count in sorted(self._clashing.items()):
             self._context.warn(
-                f"{count} narinfos have a signature under {name} that does not hold, and Nix fails on such",
-                hint=f"--drop {name} takes it away",
+                f"{count} narinfos have an invalid signature under {name}, which Nix refuses",
+                hint=f"remove it with --drop {name}",
             )
         if self._context.json:
             kinds = ("changed", "unchanged", "not vouched for", "gone")
@@ -215,12 +219,12 @@ def sign_fingerprints(context: Context, keys: Sequence[Callable[[], Bound]]) -> 
 
 def _input_lines() -> Iterator[bytes]:
     if sys.stdin is None:
-        raise ConfigError("standard input is closed, so there is nothing to read", hint="give JSON lines")
+        raise ConfigError("standard input is closed, so there is nothing to read", hint="pass JSON lines")
     try:
         while line := sys.stdin.buffer.readline(_MAXIMUM_LINE_BYTES + 1):
             yield line
     except OSError as error:
-        raise ConfigError(f"standard input: cannot be read ({error.strerror})", hint="give JSON lines") from None
+        raise ConfigError(f"standard input: cannot be read ({error.strerror})", hint="pass JSON lines") from None
 
 
 def _read_fingerprint(line: bytes, where: str) -> tuple[dict[str, object], bytes, list[object]]:
@@ -233,17 +237,21 @@ def _read_fingerprint(line: bytes, where: str) -> tuple[dict[str, object], bytes
     fingerprint = None if isinstance(document, JsonProblem) else document.get("fingerprint")
     if isinstance(document, JsonProblem) or not isinstance(fingerprint, str):
         raise FormatError(
-            f"{where}: is not a JSON object with a text as fingerprint, or has a member twice", hint="correct it"
+            f"{where}: is not a JSON object with a text as fingerprint, or has a duplicate member",
+            hint='write {"fingerprint": TEXT} on each line',
         )
     message = fingerprint.encode()
     if not is_path_fingerprint(message) and not _is_realisation(message):
         raise FormatError(
-            f"{where}: has a fingerprint that is not spelled as Nix spells a path's or a realisation's",
-            hint="correct it",
+            f"{where}: has a fingerprint that is not written as Nix writes those of paths and realisations",
+            hint="pass the fingerprint as Nix signs it, such as 1;/nix/store/…",
         )
     signatures = document.get("signatures", [])
     if not isinstance(signatures, list) or {type(one) for one in signatures} not in (set(), {str}, {dict}):
-        raise FormatError(f"{where}: has signatures that are not a list of texts or of objects", hint="correct it")
+        raise FormatError(
+            f"{where}: has signatures that are not a list of texts or objects",
+            hint="pass a list, or leave them out",
+        )
     return document, message, signatures
 
 

@@ -38,9 +38,7 @@ def run_trusted(arguments: Namespace, context: Context) -> int:
     """
     format_ = arguments.format or ("json" if context.json else "nix.conf")
     if context.json and format_ != "json":
-        raise ConfigError(
-            "--json prints a JSON document, and --format asks for something else", hint="leave one of them out"
-        )
+        raise ConfigError("--json and --format cannot be combined", hint="leave one of them out")
     keys = published_keys(context.ring, arguments.names, report=context.warn)
     if format_ == "json":
         until = [None if key.verifies_until is None else format_time(key.verifies_until) for key in keys]
@@ -93,7 +91,8 @@ def published_keys(ring: KeyRing, names: Sequence[str] = (), *, report: Callable
         found = list(_of_ring(ring, report))
         if not found:
             raise KeyNotFoundError(
-                "no Nix key in this store verifies now", hint="generate one, or name the store (--store)"
+                "the store has no Nix key that verifies now",
+                hint="create one with `keywright generate NAME --format nix`, or pass --store",
             )
     return _distinct(found)
 
@@ -107,7 +106,8 @@ def _of_name(ring: KeyRing, name: str) -> list[Published]:
     ]
     if not found:
         raise PolicyError(
-            f"no version of {name} verifies now, so it should not be trusted", hint="rotate to make a new one"
+            f"no version of {name} verifies now, so it should not be trusted",
+            hint=f"create one with `keywright rotate {name}`",
         )
     return found
 
@@ -137,9 +137,9 @@ def _public_key(info: RecordInfo) -> str:
         ) from None
     if "#" in text:
         raise UnsupportedKeyError(
-            f"{info.reference} cannot be in trusted-public-keys: its Nix name has a '#', where nix.conf takes a "
-            "comment to begin",
-            hint="make a key of another name",
+            f"{info.reference} cannot be in trusted-public-keys: its Nix name has a '#', which begins a comment in "
+            f"nix.conf",
+            hint="create a key with another name",
         )
     return text
 
@@ -151,8 +151,8 @@ def _distinct(found: list[Published]) -> list[Published]:
         first = by_name.setdefault(one.name, one)
         if first.public_key != one.public_key:
             raise PolicyError(
-                f"{first.reference} and {one.reference} are two keys of the Nix name {one.name}, and Nix would drop "
-                "the second in silence",
-                hint="ask for the one that clients need",
+                f"{first.reference} and {one.reference} are different keys with the Nix name {one.name}, and Nix "
+                f"would ignore the second",
+                hint="print only the one that clients need",
             )
     return list(by_name.values())

@@ -46,14 +46,14 @@ def verify(arguments: Namespace, context: Context) -> int:
     for warning in trusted.warnings:
         run.warn(f"--trusted-public-keys: {warning}")
     if not trusted.keys:
-        raise ConfigError(
-            "--trusted-public-keys has no key that Nix would take", hint="give NAME:BASE64, parted by spaces"
-        )
+        raise ConfigError("--trusted-public-keys has no valid Nix key", hint="pass NAME:BASE64, separated by spaces")
     if arguments.sigs_needed < 1:
-        raise ConfigError("--sigs-needed takes a number from 1 upwards")
+        raise ConfigError("--sigs-needed must be a whole number, 1 or more")
     distinct = len(set(trusted.keys.values()))
     if distinct < arguments.sigs_needed:
-        run.warn(f"--sigs-needed {arguments.sigs_needed}: no path can have so many, for {distinct} keys are trusted")
+        run.warn(
+            f"--sigs-needed {arguments.sigs_needed}: no path can have so many, because {distinct} keys are trusted"
+        )
     for cache in find_caches(arguments.cache):
         run.verify(cache)
     return run.report()
@@ -135,14 +135,14 @@ class _Run:
         """Print the summary. Returns the exit code."""
         for name, count in sorted(self._stray.items()):
             self.warn(
-                f"{count} narinfos have a signature under {name} that does not hold, beside one that does",
-                hint="nix store verify fails on such",
+                f"{count} narinfos have a signature under {name} that is not valid, beside one that is",
+                hint="`nix store verify` fails on them: drop the name, and sign again",
             )
         if self._counts["odd"]:
             self.warn(
                 (
-                    f"{self._counts['odd']} narinfos have a signature that is not spelled as Nix writes it, and "
-                    "other programs may refuse it"
+                    f"{self._counts['odd']} narinfos have a signature that is not written as Nix writes it, which "
+                    f"other programs may refuse"
                 ),
                 hint="drop it and sign again",
             )
