@@ -22,11 +22,11 @@ from keywright.secret import Secret
 from keywright.testing import assert_hidden, traceback_with_locals
 
 SECRET = Secret(b"canary-7f3b-sings-not")
-EXISTS = "{}: already exists; choose another path, or pass --force"
+EXISTS = "{}: already exists; pass --force to replace it, or choose another path"
 NOT_A_FILE = "{}: is not a regular file; choose another path, or leave -o out to print the result"
-NO_DIRECTORY = "{}: its directory does not exist; create it first"
+NO_DIRECTORY = 'directory "{folder}" does not exist; run `mkdir -p {folder}`'
 NO_PLACE = "{}: cannot be an output file ({}); choose another path"
-CHARACTER = "the output path has a character that no file name can have; choose another path"
+CHARACTER = "the output path contains an invalid character; choose another path"
 
 
 @pytest.fixture
@@ -73,12 +73,12 @@ NO_FILES = {
     "no directory": ("missing/key", NO_DIRECTORY),
     "no directory, dot": ("missing/.", NO_DIRECTORY),
     "through no directory": ("missing/../key", NO_DIRECTORY),
-    "slash": ("missing/", "{}: names a directory; name a file in it"),
+    "slash": ("missing/", "{}: is a directory; pass the path of a file in it"),
     "through a file": ("file/key", NO_PLACE.format("{}", "Not a directory")),
     "a name too long": ("k" * 256, NO_PLACE.format("{}", "File name too long")),
     "NUL": ("a\0b", CHARACTER),
     "half a character": ("a\ud800b", CHARACTER),
-    "empty": ("", "the output path is empty; name a file, or leave -o out to print the result"),
+    "empty": ("", "the output path is empty; pass a path, or leave -o out to print the result"),
 }
 REFUSED = [
     *(pytest.param(name, False, KeyExistsError, EXISTS, id=name) for name in ("file", "link", "dangling")),
@@ -100,7 +100,7 @@ def test_what_cannot_be_written_to_is_left_alone(
     with pytest.raises(error) as caught:
         write_file(path, SECRET, force=force)
 
-    assert text_of(caught.value) == message.format(path)
+    assert text_of(caught.value) == message.format(path, folder=os.path.dirname(path))
     assert contents(place) == before
     assert_hidden(SECRET, traceback_with_locals(caught.value))
 

@@ -28,7 +28,7 @@ def commands() -> Commands:
     return core_commands(Registry)
 
 
-AFTER_WORDS = "an option of a command follows the command"
+AFTER_WORDS = "{} must follow the command"
 EVERYWHERE = {"--config", "--json", "--quiet", "--verbose", "--debug", "--version", "--help"}
 OF_CONFIGURATION = {"--profile", "--option"}
 WITH_RING = {*OF_CONFIGURATION, "--store"}
@@ -114,20 +114,21 @@ def test_words_are_told_from_options(commands: Commands, line: str, words: str, 
     assert CommandLine(line.split()).find(commands) == (tuple(words.split()), rest.split(), stray)
 
 
-@pytest.mark.parametrize(("word", "hint"), [("shwo", " (did you mean 'show'?)"), ("zzz", "")])
+@pytest.mark.parametrize(("word", "hint"), [("shwo", " (did you mean 'show'?)"), ("shrewd", "")])
 def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> None:
     """The error says what exists."""
     error = no_such_command(CommandLine(["config", word]).find(commands), commands)
 
-    assert text_of(error) == f"unknown command{hint}; keywright config has: check, path, schema, show"
+    assert text_of(error) == f'"{word}" is not a command of keywright config{hint}; see keywright config --help'
 
 
 @pytest.mark.parametrize(
     ("line", "group", "problem"),
     [
-        *((f"{option} list", "", AFTER_WORDS) for option in ("-z", "-qz", "-", "--", "--type", "--bits=8")),
-        ("--bogus nix", "", AFTER_WORDS),
-        ("config --type show", " config", AFTER_WORDS),
+        *((f"{option} list", "", AFTER_WORDS.format("an option of a command")) for option in ("-z", "-qz", "-", "--")),
+        *((f"{option} list", "", AFTER_WORDS.format(option[:6])) for option in ("--type", "--bits=8")),
+        ("--bogus nix", "", AFTER_WORDS.format("--bogus")),
+        ("config --type show", " config", AFTER_WORDS.format("--type")),
         ("--json=x list", "", "argument --json: takes no value"),
         ("--config --json -q list", "", "argument --config: expected one argument"),
         ("config --store", " config", "--store requires a value"),
@@ -179,7 +180,7 @@ def test_reasons_are_passed_on(run: Callable[[str], str]) -> None:
 
 def test_the_overview(run: Callable[[str], str]) -> None:
     """`--help` has a purpose and a first example, and lists every command by task, or those of the group."""
-    more = "keywright help COMMAND tells more, with an example for each.\n"
+    more = "Run `keywright help COMMAND` for details and examples.\n"
     text = run("--help")
 
     assert text.startswith(
@@ -196,7 +197,7 @@ def test_the_overview(run: Callable[[str], str]) -> None:
         "  config schema  print a JSON Schema of the configuration file\n"
         "  config path    print the path of the configuration file in use\n"
         "\n"
-        "keywright config COMMAND --help tells more, with an example for each.\n"
+        "Run `keywright config COMMAND --help` for details and examples.\n"
     )
 
 
@@ -256,8 +257,8 @@ def _raise(inner: Callable[[], None] | None = None) -> None:
 @pytest.mark.parametrize(
     ("modules", "owner"),
     [
-        (["keywright.ring.keyring", "keywright_nix.key"], "the plugin 'nix'"),
-        (["keywright_nix.key", "a.library"], "the plugin 'nix'"),
+        (["keywright.ring.keyring", "keywright_nix.key"], 'the plugin "nix"'),
+        (["keywright_nix.key", "a.library"], 'the plugin "nix"'),
         (["keywright_nix.key", "keywright.records"], "keywright"),
         (["keywright.ring.keyring", "a.library"], "keywright"),
     ],

@@ -141,16 +141,16 @@ def sentences(*infos: RecordInfo, rotate_every: timedelta | None = None) -> list
 def test_what_comes_next_is_said_soonest_first() -> None:
     """Ends of overlaps, activations and rotations that are due."""
     assert sentences(FIRST, SECOND, THIRD, rotate_every=30 * DAY) == [
-        "in 3 days (2027-01-14 00:00 UTC): version 1 verifies no more",
+        "in 3 days (2027-01-14 00:00 UTC): version 1 stops verifying",
         "in 5 days (2027-01-16 00:00 UTC): version 3 starts to sign; those before it verify for 1d more",
-        "in 6 days (2027-01-17 00:00 UTC): version 2 verifies no more",
+        "in 6 days (2027-01-17 00:00 UTC): version 2 stops verifying",
         "in 30 days (2027-02-10 00:00 UTC): it is due for rotation",
     ]
 
 
 NO_VERSION = "now: no version signs: version {} is {}, and older versions are not used again; {}"
-DUE = "now: it is due for rotation; `keywright rotate --due a` makes the next version"
-HAND = "so it is never due for rotation by the clock; rotate it by hand"
+DUE = "now: it is due for rotation; `keywright rotate --due a` creates the next version"
+UNKNOWN = "now: the creation time of version 1 is unknown, so it is never due automatically; run `keywright rotate a`"
 
 
 def test_where_nothing_comes_that_is_said() -> None:
@@ -160,7 +160,7 @@ def test_where_nothing_comes_that_is_said() -> None:
 
     assert sentences(FIRST) == ["now: nothing is planned: version 1 signs until it is rotated"]
     assert sentences(FIRST, rotate_every=DAY) == [DUE]
-    assert sentences(unknown, rotate_every=DAY) == [f"now: it is not known when version 1 was made, {HAND}"]
+    assert sentences(unknown, rotate_every=DAY) == [UNKNOWN]
     assert sentences(expired, rotate_every=30 * DAY) == [
         NO_VERSION.format(1, "expired", "run `keywright rotate a`"),
         DUE,

@@ -17,7 +17,7 @@ path = "keys.db"
 [keys.declared]
 """
 
-WARNING = "warning: the store for {} loses its keys when the process ends\nhint: name another with --store\n"
+WARNING = 'warning: the store of "{}" is in memory only, so the key is lost now\nhint: pass another with --store\n'
 
 
 @pytest.fixture(autouse=True)

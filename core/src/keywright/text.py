@@ -14,7 +14,7 @@ _YEAR = 31_536_000  # not written, so that 365d stays 365d
 _DURATION = "([0-9]{1,10})([smhdwy])"
 _LONGEST_SECONDS = 36_500 * 86_400
 _LONGEST_WORD: Final = 100
-_LIKENESS: Final = 0.65  # of 1: `frobnicate` is not `rotate` misspelled
+_LEAST_LIKENESS: Final = 2 / 3  # a wrong suggestion is worse than none
 
 
 def parse_duration(text: str) -> timedelta:
@@ -50,5 +50,5 @@ def did_you_mean(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
     from difflib import get_close_matches
 
     lowered = {one.lower(): one for one in known}
-    matches = get_close_matches(word.lower(), lowered, n=1, cutoff=_LIKENESS)
+    matches = get_close_matches(word.lower(), lowered, n=1, cutoff=_LEAST_LIKENESS)
     return f" (did you mean {lowered[matches[0]]!r}?)" if matches else ""

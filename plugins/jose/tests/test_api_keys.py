@@ -450,8 +450,8 @@ def test_key_ids() -> None:
 
 
 TIMES = (
-    "--expires is not a time, or a duration of at most 36500d; pass a time such as 2027-01-31T12:00:00Z, a "
-    "date, or a duration from now such as 90d"
+    "--expires is not a valid time or duration; "
+    "use 2027-01-31, 2027-01-31T12:00:00Z, or a duration from now such as 90d, of at most 36500d"
 )
 
 
@@ -477,8 +477,8 @@ def test_create(ring: KeyRing, run: Run) -> None:
 
     lines = re.fullmatch("key_id: ([a-z2-7]{16})\napi_key: (kwk_[a-z2-7]{16}_[0-9A-Za-z]{49})\n", out)
     assert lines is not None
-    forgotten = f"the store for api-keys/{lines[1]} loses its keys when the process ends"
-    assert (code, err) == (0, f"warning: {forgotten}\nhint: name another with --store\n")
+    forgotten = f'the store of "api-keys/{lines[1]}" is in memory only, so the key is lost now'
+    assert (code, err) == (0, f"warning: {forgotten}\nhint: pass another with --store\n")
     found = verify_api_key(ring, lines[2])
     assert (found.key_id, found.labels) == (lines[1], {"note": "a=b", "user_id": "7"})
 
@@ -507,7 +507,7 @@ def test_expires(ring: KeyRing, run: Run, expires: str, end: datetime) -> None:
 
 
 OVER = "expires must be after the activation and after now, or the key would never sign; pass a later time"
-NO_PAIR = "--label is not NAME=VALUE; such as team=web"
+NO_PAIR = "--label requires NAME=VALUE; such as --label team=web"
 
 
 @pytest.mark.parametrize(
@@ -521,9 +521,7 @@ NO_PAIR = "--label is not NAME=VALUE; such as team=web"
         pytest.param(["--expires", "2029-01-01"], OVER, id="over"),
         pytest.param(["--label", "user_id"], NO_PAIR, id="no ="),
         pytest.param(["--label", "=7"], NO_PAIR, id="no name"),
-        pytest.param(
-            ["--label", "a=1", "--label", "a=2"], "--label gives one name twice; remove one of them", id="twice"
-        ),
+        pytest.param(["--label", "a=1", "--label", "a=2"], '--label "a" is given twice; remove one', id="twice"),
     ],
 )
 def test_wrong_arguments_of_create(ring: KeyRing, run: Run, arguments: list[str], message: str) -> None:

@@ -196,7 +196,7 @@ def test_no_command(told: Told, words: str) -> None:
     (bare, _, overview), (code, out, listed) = told(*words.split()), told(*words.split(), "--json")
 
     group = f"keywright {words}".rstrip()
-    message = f"error: no command is given\nhint: see {group} --help\n"
+    message = f"error: a command is missing\nhint: see {group} --help\n"
     assert json.loads(out) == _document("ConfigError", 2, message.encode())
     assert (code, bare, listed) == (2, 2, overview + message)
     assert overview.startswith(f"usage: {group} COMMAND")
@@ -343,8 +343,8 @@ def test_what_is_destroyed_is_not_destroyed_again(keywright: Keywright) -> None:
 
     again, with_reason = keywright("destroy", "a@1"), keywright("destroy", "a", "--reason", "second")
 
-    note = "a@1 is destroyed already, nothing was changed"
-    for done, words in ((again, note), (with_reason, f"{note}, and the reason is not kept")):
+    note = "a@1 is already destroyed, nothing was changed"
+    for done, words in ((again, note), (with_reason, f"{note}; the reason was not recorded")):
         assert (done.returncode, done.stdout, done.stderr.decode()) == (0, b"a@1\n", f"{words}\n")
     assert keywright("show", "a", "--json").stdout == before
 
@@ -358,7 +358,7 @@ def test_a_reason_that_is_not_kept_is_told(keywright: Keywright, change: str, st
     first = keywright(change, "a", "--reason", "first", *sure)
     second = keywright(change, "a", "--reason", "second")
 
-    note = f"a@1 is {state} already, the reason was not recorded\n".encode()
+    note = f"a@1 is already {state}; the reason was not recorded\n".encode()
     assert (first.returncode, first.stderr) == (0, b"")
     assert (second.returncode, second.stdout, second.stderr) == (0, b"a@1\n", note)
 

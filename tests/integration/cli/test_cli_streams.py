@@ -16,11 +16,11 @@ from keywright import Context, Registry
 from keywright.cli.commands import use
 from keywright.cli.io import Progress
 
-CLOSED = "error: standard output is closed, so there is nowhere to print to\nhint: redirect it, or pass -o FILE\n"
+CLOSED = "error: standard output is closed\nhint: redirect it, or pass -o FILE\n"
 
 FULL = (
-    "error: standard output: cannot be written (No space left on device)\nhint: the command took effect: check "
-    "before you repeat it\n"
+    "error: cannot write to standard output (No space left on device)\nhint: the command took effect: check with "
+    "`keywright show` before you repeat it\n"
 )
 
 ABSENT = "error: store 'default' has no key c\nhint: create it with `keywright generate c`, or pass another --store\n"
@@ -152,7 +152,7 @@ def test_a_stdin_that_does_not_block_is_refused(home: Path, environment: dict[st
 
     os.close(reading)
     os.close(writing)
-    message = b"error: standard input does not block, so a part could be taken for the whole\nhint: name a file\n"
+    message = b"error: standard input is in non-blocking mode, so it could be read in part\nhint: pass a file\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", message)
 
 
@@ -162,7 +162,7 @@ def test_a_dash_is_a_stream_and_an_empty_path_is_nothing(shell: Shell, home: Pat
 
     assert done.stdout == shell("keywright export a").stdout != ""
     assert not (home / "-").exists()
-    message = "error: FILE is empty\nhint: pass a path, or - for standard input\n"
+    message = "error: the path of the input file is empty\nhint: pass a path, or - for standard input\n"
     assert (empty.returncode, empty.stdout, empty.stderr) == (2, "", message)
 
 
@@ -242,7 +242,7 @@ def test_a_kid_does_not_steer_the_terminal(keywright: Keywright) -> None:
     assert shown.count("\n") == 1
 
 
-TOO_MUCH = "has more than {} bytes; check that it is what you meant"
+TOO_MUCH = "has more than {} bytes, the limit for this command; check that it is the intended file"
 JWE = "jose jwe encrypt --key a --key-algorithm dir --content-algorithm A256GCM"
 
 

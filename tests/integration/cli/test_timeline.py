@@ -93,7 +93,7 @@ def test_show_draws(terminal: Terminal, keywright: Keywright) -> None:
         "  · announced, █ signing, ▒ verifying; a number: that version starts to sign",
         "",
         "  in 7 days (YYYY-MM-DD hh:mm UTC): version 2 starts to sign; those before it verify for 2w more",
-        "  in 21 days (YYYY-MM-DD hh:mm UTC): version 1 verifies no more",
+        "  in 21 days (YYYY-MM-DD hh:mm UTC): version 1 stops verifying",
     ]
     assert keywright("show", "two").stdout.count(b"\n") == 2
 
@@ -124,7 +124,7 @@ def test_show_on_a_narrow_terminal(terminal: Terminal) -> None:
         "    version 2 starts to sign; those",
         "    before it verify for 2w more",
         "  in 21 days (YYYY-MM-DD hh:mm UTC):",
-        "    version 1 verifies no more",
+        "    version 1 stops verifying",
     ]
 
 
@@ -238,10 +238,14 @@ def test_what_is_not_there_is_told(home: Path, terminal: Terminal, keywright: Ke
     """An empty store says so and how to fill it; `show` says so of a missing version."""
     (home / "keywright.toml").write_text('[stores.local]\nbackend = "sqlite"\npath = "keys.db"\n')
 
-    assert terminal("list", columns=80) == ["store 'local' has no keys; make one with keywright generate NAME"]
+    assert terminal("list", columns=80) == ['Store "local" has no keys; create one with `keywright generate NAME`']
     assert terminal("list", "a", columns=80) == [
-        "store 'local' has no key that the arguments ask for; leave them out for all that it has"
+        'No key in store "local" matches; leave out PREFIX and --label to list all'
     ]
+    with (home / "keywright.toml").open("a") as config:
+        config.write('[keys.absent]\nrotate_every = "1d"\n')
+    due = ["Nothing is due (1 key with rotate_every checked)"]
+    assert (terminal("rotate", "--due", columns=80), keywright("rotate", "--due").stderr) == (due, b"")
     keywright("generate", "a", "--type", "oct")
     done = keywright("show", "a@2")
     assert (done.returncode, done.stdout) == (3, b"")

@@ -456,8 +456,8 @@ def test_rules_that_a_profile_replaces_are_told(home: Path, keywright: Keywright
         joined(plain.stderr)
         == joined(checked.stderr)
         == (
-            f"note: {home}/keywright.toml (profile dev): plugin.policy.rules replaces the whole list of "
-            f"{home}/keywright.toml; repeat what should hold\n"
+            f"warning: {home}/keywright.toml (profile dev): plugin.policy.rules replaces the list in "
+            f"{home}/keywright.toml; lists are not merged: repeat the entries that you want to keep\n"
         )
     )
 

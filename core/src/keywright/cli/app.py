@@ -112,7 +112,7 @@ def _without_command(found: Found, commands: Commands, options: Namespace) -> in
         return 0
     say(text)
     if found.rest:
-        raise ConfigError("no command is given", hint=f"see {group} --help")
+        raise ConfigError("a command is missing", hint=f"see {group} --help")
     from keywright.cli.failures import USAGE
 
     return USAGE  # the beginning of a command alone asks what exists
@@ -132,7 +132,7 @@ def print_version(*, json: bool) -> int:
             write_text(f'{{"name": "{name}", "version": "{number}"}}\n' if json else f"{name} {number}\n")
             return 0
     raise PluginError(
-        "the version is not known, because the metadata of keywright-core is missing",
+        "the version is unknown: the metadata of keywright-core is missing",
         hint="install it with its *.dist-info directory, which has the version and the list of plugins",
     )
 
@@ -229,9 +229,7 @@ class Loading:
         if self.allowed is None or word in self.allowed:
             return
         if word in _installed_plugins():
-            raise ConfigError(
-                f"the setting `plugins` does not name the plugin {word!r} of this command", hint="add it there"
-            )
+            raise ConfigError(f'plugin "{word}" is not enabled', hint=f'add "{word}" to the setting `plugins`')
 
 
 def _installed_plugins() -> set[str]:

@@ -196,7 +196,9 @@ class Context:
     def warn_of_forgetting(self, name: str) -> None:
         """Warn if the store of the new key `name` lasts only as long as the process. Raises: as `open_store`."""
         if not self.ring.capabilities(name=name).persistent:
-            self.warn(f"the store for {name} loses its keys when the process ends", hint="name another with --store")
+            self.warn(
+                f'the store of "{name}" is in memory only, so the key is lost now', hint="pass another with --store"
+            )
 
     def exit_code(self, error: KeywrightError) -> int:
         """The exit code of an error, for commands that continue after an error."""
@@ -220,7 +222,7 @@ class Context:
             FormatError: there are more than `limit` bytes.
         """
         if path == "":
-            raise ConfigError("FILE is empty", hint="pass a path, or - for standard input")
+            raise ConfigError("the path of the input file is empty", hint="pass a path, or - for standard input")
         if path == "-":
             path = None
         subject = "standard input" if path is None else shown_path(path)
@@ -236,8 +238,8 @@ class Context:
             raise ConfigError(f"{subject}: cannot be read ({error.strerror})", hint="check the path") from None
         if len(data) > limit:
             raise FormatError(
-                f"{subject}: has more than {limit} bytes",
-                hint="check that it is what you meant",
+                f"{subject}: has more than {limit} bytes, the limit for this command",
+                hint="check that it is the intended file",
             )
         return data
 
@@ -245,7 +247,7 @@ class Context:
         """Ask on the terminal; True without asking if `yes`.
 
         Raises:
-            ConfigError: not a terminal.
+            ConfigError: stdin or stderr is not a terminal.
         """
         if yes:
             return True
@@ -282,13 +284,13 @@ def print_either(context: Context, document: Mapping[str, object], text: str) ->
 
 def _read_stdin(limit: int) -> Secret:
     if sys.stdin is None:
-        raise ConfigError("standard input is closed, so there is nothing to read", hint="name a file")
+        raise ConfigError("standard input is closed", hint="pass a file")
     try:
         blocks = os.get_blocking(sys.stdin.fileno())
     except OSError:
         blocks = True  # it is not a file
     if not blocks:
-        raise ConfigError("standard input does not block, so a part could be taken for the whole", hint="name a file")
+        raise ConfigError("standard input is in non-blocking mode, so it could be read in part", hint="pass a file")
     return Secret(sys.stdin.buffer.read(limit))
 
 

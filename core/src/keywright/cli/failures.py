@@ -95,7 +95,7 @@ def _missing_module(error: ImportError) -> errors.PluginError:
     hint = "install it, in the environment of keywright"
     if os.path.isfile(archive):
         hint = f"binary modules cannot be imported from {shown_path(archive)}: unpack it, or bundle it with shiv or pex"
-    return errors.PluginError(f"{_owner(error)} needs the module {error.name!r}, which cannot be imported", hint=hint)
+    return errors.PluginError(f'{_owner(error)} needs the module "{error.name}", which cannot be imported', hint=hint)
 
 
 def _owner(error: BaseException) -> str:
@@ -106,7 +106,7 @@ def _owner(error: BaseException) -> str:
         if module == "keywright":
             owner = "keywright"
         elif module in _plugin_modules():
-            owner = f"the plugin {_plugin_modules()[module]!r}"
+            owner = f'the plugin "{_plugin_modules()[module]}"'
         trace = trace.tb_next
     return owner
 

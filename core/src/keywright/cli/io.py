@@ -58,9 +58,7 @@ def check_stdout() -> None:
         ConfigError: it is closed.
     """
     if sys.stdout is None:
-        raise ConfigError(
-            "standard output is closed, so there is nowhere to print to", hint="redirect it, or pass -o FILE"
-        )
+        raise ConfigError("standard output is closed", hint="redirect it, or pass -o FILE")
 
 
 def write_stdout(data: bytes | Secret) -> None:
@@ -117,8 +115,8 @@ def _failed(error: OSError) -> Exception:
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError()
     return StoreUnavailableError(
-        f"standard output: cannot be written ({error.strerror})",
-        hint="the command took effect: check before you repeat it",
+        f"cannot write to standard output ({error.strerror})",
+        hint="the command took effect: check with `keywright show` before you repeat it",
     )
 
 
@@ -167,27 +165,28 @@ def write_file(path: str, data: bytes | Secret, *, force: bool, option: str = "-
             raise FileExistsError
         files.write_file(path, data, replace=force, subject=path, errors=errors)
     except FileExistsError:
-        raise KeyExistsError(f"{path}: already exists", hint=f"{other_path}, or pass --force") from None
+        raise KeyExistsError(f"{path}: already exists", hint=f"pass --force to replace it, or {other_path}") from None
 
 
 def _exists(path: str, not_a_file: str) -> bool:
     """Whether a file or a link is at `path`. Raises: ConfigError, if there cannot be a file."""
     if not path:
-        raise ConfigError("the output path is empty", hint="name a file, or leave -o out to print the result")
+        raise ConfigError("the output path is empty", hint="pass a path, or leave -o out to print the result")
     if not os.path.basename(path):
-        raise ConfigError(f"{path}: names a directory", hint="name a file in it")
+        raise ConfigError(f"{path}: is a directory", hint="pass the path of a file in it")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
-        if not os.path.isdir(os.path.dirname(path) or os.curdir):
-            raise ConfigError(f"{path}: its directory does not exist", hint="create it first") from None
+        folder = os.path.dirname(path) or os.curdir
+        from shlex import quote
+
+        if not os.path.isdir(folder):
+            raise ConfigError(f'directory "{folder}" does not exist', hint=f"run `mkdir -p {quote(folder)}`") from None
         return False
     except OSError as error:
         raise ConfigError(f"{path}: cannot be an output file ({error.strerror})", hint="choose another path") from None
     except ValueError:
-        raise ConfigError(
-            "the output path has a character that no file name can have", hint="choose another path"
-        ) from None
+        raise ConfigError("the output path contains an invalid character", hint="choose another path") from None
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise ConfigError(f"{path}: is not a regular file", hint=not_a_file)
     return True

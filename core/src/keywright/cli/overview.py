@@ -36,12 +36,12 @@ def overview(group: str, commands: Sequence[Command]) -> str:
     """The text. `group` is the beginning of a command line, such as `keywright jose`, that `commands` share."""
     if group != "keywright":
         lines = [f"usage: {group} COMMAND …", "", *_table([(_name(one), one.help) for one in commands])]
-        return "\n".join([*lines, "", *_wrapped(f"{group} COMMAND --help tells more, with an example for each.")])
+        return "\n".join([*lines, "", *_wrapped(f"Run `{group} COMMAND --help` for details and examples.")])
     lines = ["usage: keywright COMMAND …", "", "Make, encode, store and use cryptographic keys."]
     for title, listed in _by_task(commands):
         lines += ["", f"{title}:", *_table([(_name(one), one.help) for one in listed])]
     lines += ["", "options of most commands:", *_table(_OPTIONS)]
-    lines += ["", *_wrapped("keywright help COMMAND tells more, with an example for each.")]
+    lines += ["", *_wrapped("Run `keywright help COMMAND` for details and examples.")]
     return "\n".join([*lines, "First try: keywright generate cache.example.org"])
 
 

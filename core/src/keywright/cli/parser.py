@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from keywright.cli.io import write_text
 from keywright.errors import ConfigError
+from keywright.secret import looks_like_a_secret, shown_name
 from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 _VALUES = {"--config": "a value", "--profile": "a value", "--store": "a value", "--option": "two values"}
 _READ_FIRST = ("--config", "--profile", "--option", "--json", "--debug", "-V", "--version", "-h", "--help")
 _FLAG_LETTERS = frozenset("hqvV")
-_PLAIN_OPTION = "--[a-z][a-z-]{0,27}"
+_PLAIN_WORD = "[a-z][a-z-]{0,27}"
+_PLAIN_OPTION = f"--{_PLAIN_WORD}"
 
 
 def add_global_options(parser: argparse.ArgumentParser, uses: Uses = "ring", *, letters: bool = True) -> None:
@@ -137,8 +139,10 @@ class CommandLine:
         following: list[str] = read.following
         # All but letters such as `-qv`, and what argparse does not take for an option: `-` and `--`.
         options = [*unknown, *(one for one in following[:1] if one.startswith("-"))]
-        if not all(len(one) > 1 and _FLAG_LETTERS.issuperset(one[1:]) for one in options):
-            raise ConfigError("an option of a command follows the command", hint=hint)
+        for option in (one.partition("=")[0] for one in options):
+            if len(option) < 2 or not _FLAG_LETTERS.issuperset(option[1:]):
+                named = option if re.fullmatch(_PLAIN_OPTION, option) else "an option of a command"
+                raise ConfigError(f"{named} must follow the command", hint=hint)
         return len(arguments) - len(following)
 
 
@@ -172,9 +176,12 @@ def no_such_command(found: Found, commands: Commands) -> ConfigError:
     following = sorted({command.path[len(found.words)] for command in commands.below(found.words)})
     stray = found.stray or ""
     meant = _OTHER_WORDS.get(stray, "") if not found.words else ""
-    hint = f" (did you mean {meant!r}?)" if meant else did_you_mean(stray, following)
     group = " ".join(("keywright", *found.words))
-    return ConfigError(f"unknown command{hint}", hint=f"{group} has: {', '.join(following)}")
+    # Any other word could be a secret.
+    subject = f'"{stray}"' if re.fullmatch(_PLAIN_WORD, stray) and not looks_like_a_secret(stray) else "the next word"
+    near = f" (did you mean '{meant}'?)" if meant else did_you_mean(stray, following)
+    hint = f"see {group} --help" if found.words or near else "`keywright help` lists the commands"
+    return ConfigError(f"{subject} is not a command of {group}{near}", hint=hint)
 
 
 def add_flag(parser: argparse.ArgumentParser, name: str, help_: str) -> None:
@@ -210,15 +217,15 @@ class FinishedError(Exception):
 class _Once(argparse.Action):
     """Store the value of an option that is given once and is not empty. Use `store` where the last value wins."""
 
-    _is_given = False
+    is_given = False
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         if option_string is not None:
-            if self._is_given:
+            if self.is_given:
                 parser.error(f"{option_string} is given twice")
             if values == "":
-                parser.error(f"{option_string} is empty: give it a value, or leave it out")
-            self._is_given = True
+                parser.error(f"{option_string} is empty", hint="give it a value, or leave it out")
+            self.is_given = True
         setattr(namespace, self.dest, values)
 
 
@@ -229,13 +236,13 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**settings)
         self.register("action", None, _Once)
 
-    def error(self, message: str) -> NoReturn:
-        """Raise the usage error.
+    def error(self, message: str, *, hint: str | None = None) -> NoReturn:
+        """Raise the usage error; without a `hint`, it points to the help of the command.
 
         Raises:
             ConfigError: always.
         """
-        raise ConfigError(f"{_unquoted(message)}", hint=f"see {self.prog} --help")
+        raise ConfigError(_unquoted(message), hint=hint or f"see {self.prog} --help")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Raise, instead of `SystemExit`, which a plugin may raise by mistake.
@@ -259,34 +266,37 @@ class Parser(argparse.ArgumentParser):
         """
         if not any(one == "--help" or (one[:1] == "-" and one[1:2] != "-" and "h" in one) for one in arguments):
             self.usage = self.prog  # argparse formats it for each parsing, and only help shows it
-        known = [option for action in self._actions for option in action.option_strings]
         try:
             parsed, rest = self.parse_known_intermixed_args(arguments)
         except ConfigError:
-            rest = _unknown_options(arguments, known)  # more likely the mistake than what is missing
-            if not rest:
-                raise
+            # An unknown option is reported before a missing argument.
+            for action in self._actions:
+                action.required = False
+                if isinstance(action, _Once):
+                    action.is_given = False
+            self._report(self.parse_known_intermixed_args(arguments)[1])
+            raise
+        self._report(rest)
+        return parsed
+
+    def _report(self, rest: Sequence[str]) -> None:
+        """Raise the error for arguments that the parser does not know, if any are left."""
         if not rest:
-            return parsed
+            return
+        known = [option for action in self._actions for option in action.option_strings]
         option = next((word.partition("=")[0] for word in rest if word.startswith("-") and word not in ("-", "--")), "")
         if option in _VALUES:
-            self.error(f"{option} does not apply to {self.prog}: leave it out")
+            self.error(f"{option} does not apply to {self.prog}", hint="leave it out")
         if _RENAMED.get(option) in known:
-            self.error(f"{option} was renamed in keywright 0.2: use {_RENAMED[option]}")
+            self.error(f"{option} was renamed in keywright 0.2", hint=f"use {_RENAMED[option]}")
         hint = did_you_mean(option, known) if option.isprintable() else ""
         if hint or re.fullmatch(_PLAIN_OPTION, option):
-            self.error(f"unknown option {option}{hint}")
-        return self.error("unknown option" if option else "too many arguments")
-
-
-def _unknown_options(arguments: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Those before `--` that look like an option, and are none of the known ones."""
-    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    return [
-        one
-        for one in options
-        if re.match("--?[a-zA-Z]", one) and one.partition("=")[0] not in known and one[:2] not in known
-    ]
+            self.error(f"{option} is not an option of {self.prog}{hint}")
+        if option:
+            self.error(f"unknown option of {self.prog}")
+        most = sum(not action.option_strings for action in self._actions)
+        given = most + sum(word != "--" for word in rest)
+        self.error(f"{self.prog} takes {most} argument{'s' if most != 1 else ''}, {given} given")
 
 
 def _unquoted(message: str) -> str:
@@ -340,9 +350,11 @@ def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise ConfigError(f"{option} is not NAME=VALUE", hint="such as team=web")
+            raise ConfigError(
+                f"{option} requires NAME=VALUE", hint=f"such as {option} team=web".replace(" label ", " ")
+            )
         if name in pairs:
-            raise ConfigError(f"{option} gives one name twice", hint="remove one of them")
+            raise ConfigError(f'{option} "{shown_name(name)}" is given twice', hint="remove one")
         pairs[name] = value
     return pairs
 
@@ -357,9 +369,9 @@ def attributes_of(words: Sequence[str]) -> dict[str, object]:
     for word, value in pairs_of(words, "--attribute").items():
         name = word.removesuffix(":")
         if not name:
-            raise ConfigError("--attribute is not NAME=VALUE", hint="such as team=web")
+            raise ConfigError("--attribute requires NAME=VALUE or NAME:=JSON", hint="such as --attribute use=sig")
         if name in attributes:
-            raise ConfigError("--attribute gives one name twice", hint="remove one of them")
+            raise ConfigError(f'--attribute "{shown_name(name)}" is given twice', hint="remove one")
         attributes[name] = value if name == word else _json_value(value)
     return attributes
 
@@ -369,9 +381,9 @@ def _json_value(text: str) -> object:
 
     value = read_json(text)
     if value is JsonProblem.DUPLICATE_MEMBER:
-        raise ConfigError("--attribute NAME:=VALUE has a duplicate member", hint="remove one of them")
+        raise ConfigError("the JSON of --attribute has a member twice", hint="remove one")
     if isinstance(value, JsonProblem):
-        raise ConfigError("--attribute NAME:=VALUE has no valid JSON after :=", hint="for text write NAME=VALUE")
+        raise ConfigError("the value of --attribute NAME:=VALUE is not valid JSON", hint="for text pass NAME=VALUE")
     return value
 
 
@@ -398,8 +410,8 @@ def time_of(text: str | None, option: str, now: datetime) -> datetime | None:
         return parse_time(text)
     except (ValueError, OverflowError):
         raise ConfigError(
-            f"{option} is not a time, or a duration of at most 36500d",
-            hint="pass a time such as 2027-01-31T12:00:00Z, a date, or a duration from now such as 90d",
+            f"{option} is not a valid time or duration",
+            hint="use 2027-01-31, 2027-01-31T12:00:00Z, or a duration from now such as 90d, of at most 36500d",
         ) from None
 
 
@@ -416,4 +428,4 @@ def duration_of(text: str | None, option: str) -> timedelta | None:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise ConfigError(f"{option} is not a duration", hint=f"pass {error}") from None
+        raise ConfigError(f"{option} is not a valid duration", hint=f"use {error}") from None

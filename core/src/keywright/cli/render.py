@@ -227,7 +227,7 @@ def _events(versions: Sequence[VersionPhase], now: datetime) -> Iterator[Event]:
                 overlap = f"; those before it verify for {format_duration(info.overlap)} more"
             yield Event(info.activates, "starts", info.version, f"version {info.version} starts to sign{overlap}")
         if one.phase in _IN_USE and one.verifies_until is not None:
-            event, what = ("expires", "expires") if one.verifies_until == info.expires else ("ends", "verifies no more")
+            event, what = ("expires", "expires") if one.verifies_until == info.expires else ("ends", "stops verifying")
             yield Event(one.verifies_until, event, info.version, f"version {info.version} {what}")
 
 
@@ -236,17 +236,17 @@ def _verifies_at(one: VersionPhase, time: datetime) -> bool:
 
 
 def _rotation(newest: RecordInfo, rotate_every: timedelta, now: datetime) -> Event:
-    """When `rotate --due` makes the next version."""
+    """When `rotate --due` creates the next version."""
     version, has_expired = newest.version, newest.expires is not None and newest.expires <= now
     if newest.created is None and not has_expired:
-        why = f"it is not known when version {version} was made"
-        what = f"{why}, so it is never due for rotation by the clock; rotate it by hand"
+        why = f"the creation time of version {version} is unknown"
+        what = f"{why}, so it is never due automatically; run `keywright rotate {newest.name}`"
         return Event(None, "unknown", version, what)
     due = now if newest.created is None or has_expired else newest.created + rotate_every
     if due > now:
         return Event(due, "due", version, "it is due for rotation")
     command = f"`keywright rotate --due {newest.name}`"
-    return Event(None, "due", version, f"it is due for rotation; {command} makes the next version")
+    return Event(None, "due", version, f"it is due for rotation; {command} creates the next version")
 
 
 class Axis(NamedTuple):

@@ -54,7 +54,7 @@ _COMMANDS: tuple[tuple[str, str, Uses, str, tuple[str, ...]], ...] = (
         "keywright show cache.example.org",
         "keywright show cache.example.org@1",
     )),
-    ("label", "state", "ring", "set labels of a version; K= removes one", (
+    ("label", "state", "ring", "set labels of a version; LABEL= removes one", (
         "keywright label cache.example.org team=infra",
         "keywright label cache.example.org@1 team=",
     )),

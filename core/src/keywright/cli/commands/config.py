@@ -168,14 +168,14 @@ def run_config_path(arguments: Namespace, context: Context) -> int:
 def configure_init(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `init`."""
     add_value(parser, "--backend", "BACKEND", "where keys are kept: sqlite (default) or file", default="sqlite")
-    add_flag(parser, "--force", "replace a file that is there")
+    add_flag(parser, "--force", "replace an existing file")
 
 
 def run_init(arguments: Namespace, context: Context) -> int:
     """Write the file of `--config`, else `keywright.toml` in the current directory, and print its path."""
     if arguments.backend not in _PATHS:
         raise ConfigError(
-            f"--backend must be one of {', '.join(_PATHS)} here", hint="for others edit keywright.toml after init"
+            f"--backend must be one of {', '.join(_PATHS)}", hint="for another backend edit keywright.toml after init"
         )
     text = _STARTER.replace("BACKEND", arguments.backend).replace("KEYS", _PATHS[arguments.backend])
     from keywright.config.find import working_directory
@@ -212,7 +212,7 @@ def run_config_check(arguments: Namespace, context: Context) -> int:
         known = {str(fault) for fault in faults}
         for fault in found:
             named = profile is None or f"(profile {profile})" in str(fault)
-            faults += [] if str(fault) in known else [fault if named else fault.prefixed(f"profile {profile!r}: ")]
+            faults += [] if str(fault) in known else [fault if named else fault.prefixed(f'profile "{profile}": ')]
     if faults:
         return _print_faults(arguments, context, faults)
     config = context.config
@@ -234,7 +234,7 @@ def _problems_of(profile: str | None, arguments: Namespace, context: Context) ->
     try:
         config = load_config(arguments.config, profile=profile, options=arguments.option, report=problems.append)
         for sentence in () if problems else _replaced_lists(config):
-            context.note(f"note: {sentence}")
+            context.warn(sentence, hint="lists are not merged: repeat the entries that you want to keep")
         if problems:
             # What refers to a table that was left out would be a problem only because of that.
             stores = {name: table for name, table in config.stores.items() if table.backend != "chain"}
@@ -298,7 +298,7 @@ def _replaced_lists(config: Config) -> Iterator[str]:
         for setting, given in table.given.items():
             other = below.get(name, {}).get(setting)
             if other is not None and other.source != given.source and isinstance(other.value, list):
-                yield f"{given.source}: {given.path} replaces the whole list of {other.source}; repeat what should hold"
+                yield f"{given.source}: {given.path} replaces the list in {other.source}"
 
 
 def _shown_value(given: RawValue, config: Config, plugins: Registry) -> object:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keywright.cli.context import print_either, print_info, say_failure
 from keywright.cli.failures import NO, exit_code, failure_document
+from keywright.cli.io import is_terminal
 from keywright.cli.parser import add_flag, add_list, add_value, attributes_of, duration_of, pairs_of, time_of
 from keywright.errors import ConfigError, KeywrightError
 from keywright.lifecycle import Phase
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from keywright.ring.schedule import Due
 
 _TIME = "a time (2027-01-31T12:00:00Z), a date, or a duration from now (90d)"
-_NEW_HERE = "have a key of its own here, though another configured store has one of this name"
+_NEW_HERE = "create it although another configured store has a key of this name"
 _FOR_ONE = ("activate_in", "overlap", "kid", "expires", "attribute", "no_attributes")
 
 
@@ -32,9 +33,9 @@ def configure_generate(parser: ArgumentParser, plugins: Callable[[], Registry]) 
     types = f"key type: {', '.join(registry.names('key type'))}; default: by the format, else ed25519"
     add_value(parser, "--type", "TYPE", types)
     add_value(parser, "--format", "FORMAT", f"format: {', '.join(registry.names('format'))}; default: by the type")
-    add_value(parser, "--kid", "KID", "the kid that other systems see; may hold {name} and {version}")
+    add_value(parser, "--kid", "KID", "the key id that other systems see; {name} and {version} are replaced")
     add_list(parser, "--label", "LABEL=VALUE", "a label (repeatable)")
-    attribute = "an attribute of the key itself, such as use=sig; K:=V takes JSON (repeatable)"
+    attribute = "an attribute of the key itself, such as use=sig; NAME:=JSON for other than text (repeatable)"
     add_list(parser, "--attribute", "NAME=VALUE", attribute)
     add_value(parser, "--activates", "TIME", f"when it starts to sign: {_TIME}; default: at once")
     add_value(parser, "--expires", "TIME", f"when it ends: {_TIME}; default: never")
@@ -63,7 +64,7 @@ def run_generate(arguments: Namespace, context: Context) -> int:
 
 def configure_ensure(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `ensure`."""
-    parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that are declared")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="only these; default: all that are declared")
     add_flag(parser, "--allow-duplicate", _NEW_HERE)
 
 
@@ -91,14 +92,14 @@ def configure_import(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     parser.add_argument("name", metavar="NAME", help="the name to store it as")
     parser.add_argument("file", metavar="FILE", nargs="?", help="the file to read; default and -: stdin")
     add_value(
-        parser, "--format", "FORMAT", f"its format, if the data does not tell: {', '.join(registry.names('format'))}"
+        parser, "--format", "FORMAT", f"its format, if it cannot be recognized: {', '.join(registry.names('format'))}"
     )
-    add_flag(parser, "--public", "it is a public key, for verifying alone")
-    add_flag(parser, "--as-new-version", "store it as the next version of a name that is there")
+    add_flag(parser, "--public", "it is a public key, which can only verify")
+    add_flag(parser, "--as-new-version", "store it as the next version of an existing name")
     add_value(parser, "--activate-in", "DURATION", "with --as-new-version: when it takes over; default: at once")
     add_value(parser, "--overlap", "DURATION", "with --as-new-version: how long versions before still verify")
     add_flag(parser, "--lenient", "accept what other programs accept, with a warning")
-    add_value(parser, "--kid", "KID", "another id that other systems see than the key's own")
+    add_value(parser, "--kid", "KID", "another key id than the key's own")
     add_list(parser, "--label", "LABEL=VALUE", "a label (repeatable)")
     add_value(parser, "--expires", "TIME", f"when it ends: {_TIME}; default: never")
     add_flag(parser, "--allow-duplicate", _NEW_HERE)
@@ -132,16 +133,16 @@ def run_import(arguments: Namespace, context: Context) -> int:
 def configure_rotate(parser: ArgumentParser, plugins: Callable[[], Registry]) -> None:
     """Arguments of `rotate`."""
     registry = plugins()
-    names = "the name to make the next version of; with --due any number"
+    names = "the name to rotate; with --due any number"
     parser.add_argument("names", metavar="NAME", nargs="*", help=names)
-    add_flag(parser, "--due", "rotate every name whose rotate_every has passed, and no other; for cron")
-    add_flag(parser, "--dry-run", "with --due: print which, and rotate none; exit 1 if there are any")
+    add_flag(parser, "--due", "rotate only names whose rotate_every has passed, for cron")
+    add_flag(parser, "--dry-run", "with --due: only print what is due; exit 1 if anything is")
     add_value(parser, "--activate-in", "DURATION", "announce it now, sign with it after this time, such as 7d")
     add_value(parser, "--overlap", "DURATION", "how long the versions before still verify after that")
-    add_value(parser, "--kid", "KID", "the id of the new version; may hold {name} and {version}")
+    add_value(parser, "--kid", "KID", "the key id of the new version; {name} and {version} are replaced")
     add_value(parser, "--expires", "TIME", f"when the new version ends: {_TIME}; default: never")
     add_list(parser, "--attribute", "NAME=VALUE", "as for generate (repeatable)")
-    add_flag(parser, "--no-attributes", "the new version has none, whatever the last one had")
+    add_flag(parser, "--no-attributes", "do not copy the attributes of the last version")
     _add_type_settings(parser, registry)
 
 
@@ -150,20 +151,18 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
     if arguments.due:
         return _rotate_due(arguments, context)
     if arguments.dry_run:
-        raise ConfigError(
-            "--dry-run works only with --due", hint="add --due: `keywright show NAME` tells when one is due"
-        )
+        raise ConfigError("--dry-run works only with --due", hint="add --due, or run `keywright show NAME` for one key")
     if len(arguments.names) != 1:
         raise ConfigError(
-            f"rotate takes one NAME, and {len(arguments.names)} are given",
-            hint="pass one, or --due for all that are due",
+            f"rotate needs one NAME, {len(arguments.names) or 'none'} given",
+            hint="pass one NAME, or --due to rotate every key that is due",
         )
     (name,) = arguments.names
     ring = context.ring
     activate_in = duration_of(arguments.activate_in, "--activate-in")
     overlap = duration_of(arguments.overlap, "--overlap")
     if arguments.no_attributes and arguments.attribute:
-        raise ConfigError("--no-attributes and --attribute exclude each other", hint="remove one of them")
+        raise ConfigError("--no-attributes and --attribute exclude each other", hint="remove one")
     attributes = {} if arguments.no_attributes else attributes_of(arguments.attribute) or None
     announced = _announced_versions(context, name)
     info = ring.rotate(
@@ -178,23 +177,23 @@ def run_rotate(arguments: Namespace, context: Context) -> int:
     _warn_of_passed_over(context, announced, info)
     if info.activates is not None and all(one.phase is not Phase.SIGNING for one in ring.show(name).versions):
         context.warn(
-            f"{name} has no version that can sign until then",
-            hint=f"for one that signs now: keywright rotate {name} --activate-in 0s",
+            f'no version of "{name}" can sign before {format_time(info.activates.replace(microsecond=0))}',
+            hint=f"`keywright rotate {name} --activate-in 0s` creates one that signs now",
         )
     return _print_new(context, info)
 
 
 def _rotate_due(arguments: Namespace, context: Context) -> int:
-    if any(getattr(arguments, one) for one in _FOR_ONE) or _type_settings(arguments):
+    given = [one for one in _FOR_ONE if getattr(arguments, one)] + list(_type_settings(arguments))
+    if given:
         raise ConfigError(
-            "--due takes its options from each [keys.NAME] table",
-            hint="set them there, or rotate one NAME without --due",
+            f"--due cannot be combined with {', '.join(map(_option, given))}",
+            hint="set it in [keys.NAME], or rotate one NAME without --due",
         )
-    code = 0
-    is_due = False
-    find = context.ring.due if arguments.dry_run else context.ring.rotate_due
-    for one in find(*arguments.names):
-        is_due = True
+    code, nothing = 0, True
+    found = context.ring.due if arguments.dry_run else context.ring.rotate_due
+    for one in found(*arguments.names):
+        nothing = False
         if one.error is not None:
             code = code or exit_code(one.error)
             context.error(one.error.prefixed(f"{one.name}: "))
@@ -206,12 +205,17 @@ def _rotate_due(arguments: Namespace, context: Context) -> int:
             code = code or NO
             document = _due_document(one)
             print_either(context, document, f"{document['newest']}: due since {document['since']}")
-    timed = sum("rotate_every" in table.given for table in context.config.keys.values())
-    if not timed:
-        context.note("no key has rotate_every, so none is ever due; set it in a [keys.NAME] table")
-    elif not is_due:
-        context.note(f"no key is due; {timed} in the configuration {'has' if timed == 1 else 'have'} rotate_every")
+    rotated = sum("rotate_every" in table.given for table in context.config.keys.values())
+    if not rotated:
+        context.warn("no key has rotate_every, so no key is ever due", hint="set keys.NAME.rotate_every")
+    elif nothing and not context.json and is_terminal():  # cron sends a mail of whatever is printed
+        checked = len(arguments.names) or rotated
+        context.note(f"Nothing is due ({checked} key{'s' if checked != 1 else ''} with rotate_every checked)")
     return code
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _due_document(one: Due) -> dict[str, object]:
@@ -233,7 +237,7 @@ def _warn_of_passed_over(context: Context, announced: list[RecordInfo], info: Re
     """Warn about each announced version that will never sign, because the new version `info` takes its place."""
     for passed_over in announced:
         if info.activates is None or (passed_over.activates is not None and info.activates <= passed_over.activates):
-            context.warn(f"{passed_over.reference} was announced and will never sign: {info.reference} replaces it")
+            context.warn(f"{passed_over.reference} will never sign: {info.reference} replaces it")
 
 
 def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
@@ -246,9 +250,8 @@ def _add_type_settings(parser: ArgumentParser, plugins: Registry) -> None:
                 + ("required" if setting.default is REQUIRED else f"default {setting.default}")
             )
     for name, rules in declared.items():
-        flag = "--" + name.replace("_", "-")
         parser.add_argument(
-            flag, dest=f"setting_{name}", metavar=name.upper(), help="; ".join(rules).replace("%", "%%")
+            _option(name), dest=f"setting_{name}", metavar=name.upper(), help="; ".join(rules).replace("%", "%%")
         )
 
 

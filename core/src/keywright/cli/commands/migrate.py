@@ -24,15 +24,15 @@ _WOULD = {"copied": "to copy", "updated": "to update", "removed": "to remove", "
 
 def configure_migrate(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `migrate`."""
-    parser.add_argument("names", metavar="NAME", nargs="*", help="these alone; default: all that the source has")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="only these; default: all in the source")
     parser.add_argument("--from", dest="from_", metavar="STORE", required=True, help="the store to copy from")
     parser.add_argument("--to", metavar="STORE", required=True, help="the store to copy into")
     add_flag(parser, "--dry-run", "print what would be done, and write nothing")
-    update = "let the source win where a copy differs in nothing but labels and state; default: a conflict"
+    update = "overwrite a copy that differs only in labels and state; default: a conflict"
     add_flag(parser, "--update", update)
-    delete = "at the end, if all of it was copied and compared, remove it from the source"
+    delete = "remove the keys from the source after all were copied and compared"
     add_flag(parser, "--delete-source", delete)
-    in_use = "with --delete-source: though the configuration looks for a name there, and would not find it any more"
+    in_use = "with --delete-source: also remove names that the configuration looks for there"
     add_flag(parser, "--allow-referenced", in_use)
 
 
@@ -58,8 +58,7 @@ class _Migration:
         arguments, ring = self._arguments, self._context.ring
         if not arguments.delete_source and not ring.capabilities(arguments.to).persistent:
             # Before anything is copied, so that no time is lost on copies that do not last.
-            target = f"store {arguments.to!r}"
-            self._context.warn(f"{target} is in memory only: what is copied there is lost when the command ends")
+            self._context.warn(f'store "{arguments.to}" is in memory only; copied keys are lost when the command ends')
         phases = 2 if arguments.delete_source else 1
         self.tally.progress.expect(
             lambda: phases * (len(arguments.names) or sum(1 for _ in ring.names(store=arguments.from_)))
@@ -119,14 +118,14 @@ class _Migration:
         settled = counts["copied"] or counts["updated"] or counts["identical"]
         # Some versions are in the target, and some cannot be; an interrupted migration is just repeated.
         is_partly_settled = settled and (counts["conflict"] or counts["failed"]) and not self.tally.is_interrupted
-        would, is_ = ("would be", "would be") if self._arguments.dry_run else ("was", "is")
-        way = "; name the names that are settled, and these are removed" if is_partly_settled else ""
-        self._context.note(f"nothing {would} removed from the source, because not all of it {is_} in the target{way}")
+        would, are = ("would be", "would be") if self._arguments.dry_run else ("was", "were")
+        hint = "pass the NAMEs that were copied to remove only those" if is_partly_settled else None
+        self._context.warn(f"nothing {would} removed from the source: some keys {are} not copied", hint=hint)
 
     def _warn_of_unsealed(self, count: int) -> None:
-        would = "would lie" if self._arguments.dry_run else "lies" if count == 1 else "lie"
-        what = f"1 secret {would} in it as it is" if count == 1 else f"{count} secrets {would} in it as they are"
-        self._context.warn(f"store {self._arguments.to!r} has no seal: {what}")
+        to, are = self._arguments.to, "would be" if self._arguments.dry_run else "is" if count == 1 else "are"
+        what = f"{count} secret{'s' if count != 1 else ''} {are} stored unencrypted"
+        self._context.warn(f'store "{to}" has no seal: {what}', hint=f"set stores.{to}.seal, then run keywright rewrap")
 
     def _note_nothing_found(self) -> None:
         """Note that the source is empty, and whether the two stores were mixed up."""
@@ -136,7 +135,7 @@ class _Migration:
         except KeywrightError:
             is_full = False  # the command did not need it, so this is not an error
         hint = f"; did you mean --from {to} --to {from_}?" if is_full else ""
-        self._context.note(f"store {from_!r} lists no keys{hint}")
+        self._context.note(f'Store "{from_}" lists no keys{hint}')
 
 
 def run_rewrap(_arguments: Namespace, context: Context) -> int:

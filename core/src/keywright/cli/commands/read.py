@@ -28,7 +28,7 @@ def configure_export(parser: ArgumentParser, plugins: Callable[[], Registry]) ->
     parser.add_argument("reference", metavar="KEY", help="NAME for the primary, or NAME@N")
     add_flag(parser, "--secret", "the secret half too")
     add_value(parser, "--format", "FORMAT", f"another format than its own: {', '.join(registry.names('format'))}")
-    add_flag(parser, "--strict", "refuse if the format cannot carry all that is on the key")
+    add_flag(parser, "--strict", "fail if the format cannot carry all attributes of the key")
     add_output(parser)
 
 
@@ -59,8 +59,8 @@ def configure_convert(parser: ArgumentParser, plugins: Callable[[], Registry]) -
     parser.add_argument("--from", dest="from_", metavar="FORMAT", required=True, help=f"the format on stdin: {formats}")
     parser.add_argument("--to", metavar="FORMAT", required=True, help=f"the format on stdout: {formats}")
     add_flag(parser, "--secret", "the secret half too; default: the public half")
-    add_value(parser, "--kid", "KID", "another id that other systems see than the key's own")
-    add_flag(parser, "--strict", "refuse if the format cannot carry all that is on the key")
+    add_value(parser, "--kid", "KID", "another key id than the key's own")
+    add_flag(parser, "--strict", "fail if the format cannot carry all attributes of the key")
     add_flag(parser, "--lenient", "accept what other programs accept, with a warning")
     add_output(parser)
 
@@ -110,10 +110,10 @@ def run_list(arguments: Namespace, context: Context) -> int:
         context.print(render.list_text(listed, context.ring.now()))
     elif not context.json and is_terminal():
         store = context.config.store(context.store).name
-        none = "no keys; make one with keywright generate NAME"
         if arguments.prefix or arguments.label:
-            none = "no key that the arguments ask for; leave them out for all that it has"
-        context.note(f"store {store!r} has {none}")
+            context.note(f'No key in store "{store}" matches; leave out PREFIX and --label to list all')
+        else:
+            context.note(f'Store "{store}" has no keys; create one with `keywright generate NAME`')
     return 0
 
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from keywright.cli.context import Context
     from keywright.records import RecordInfo
 
-_REASON = "why, to be kept with the version"
+_REASON = "why; it is recorded with the version"
 
 
 def configure_label(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `label`."""
     parser.add_argument("reference", metavar="KEY", help="NAME for the primary, or NAME@N")
-    parser.add_argument("labels", metavar="LABEL=VALUE", nargs="+", help="a label to write; LABEL= removes it")
+    parser.add_argument("labels", metavar="LABEL=VALUE", nargs="+", help="a label to set; LABEL= removes it")
 
 
 def run_label(arguments: Namespace, context: Context) -> int:
@@ -33,7 +33,7 @@ def run_label(arguments: Namespace, context: Context) -> int:
 
 def configure_disable(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `disable` and `enable`."""
-    parser.add_argument("reference", metavar="KEY", help="NAME@N; NAME alone is its primary, or its only version")
+    parser.add_argument("reference", metavar="KEY", help="NAME@N, or NAME for its primary or its only version")
     add_value(parser, "--reason", "TEXT", _REASON, default="")
 
 
@@ -52,7 +52,7 @@ def run_enable(arguments: Namespace, context: Context) -> int:
 
 def configure_compromise(parser: ArgumentParser, _plugins: object) -> None:
     """Arguments of `compromise`."""
-    parser.add_argument("reference", metavar="KEY", help="NAME@N; NAME alone where there is one version")
+    parser.add_argument("reference", metavar="KEY", help="NAME@N, or NAME if it has only one version")
     add_value(parser, "--reason", "TEXT", _REASON, default="")
     add_flag(parser, "--yes", "do not ask")
 
@@ -73,8 +73,8 @@ def run_destroy(arguments: Namespace, context: Context) -> int:
     """Ask, destroy and print the reference."""
     info = context.ring.resolve(arguments.reference, for_good=True)
     if info.state is State.DESTROYED:
-        untaken = ", and the reason is not kept" if arguments.reason else ""
-        context.note(f"{info.reference} is destroyed already, nothing was changed{untaken}")
+        untaken = "; the reason was not recorded" if arguments.reason else ""
+        context.note(f"{info.reference} is already destroyed, nothing was changed{untaken}")
         return print_info(context, info)
     question = f"Destroy the secret of {info.reference} (kid {info.kid}) permanently?"
     if not context.confirm(question, yes=arguments.yes):
@@ -93,5 +93,5 @@ def _change(arguments: Namespace, context: Context, change: Callable[..., Record
     info = change(arguments.reference, reason=arguments.reason)
     # A new reason always comes first; a version that was in this state before keeps the one it had.
     if not info.reason.startswith(arguments.reason):
-        context.note(f"{info.reference} is {info.state.value} already, the reason was not recorded")
+        context.note(f"{info.reference} is already {info.state.value}; the reason was not recorded")
     return print_info(context, info)

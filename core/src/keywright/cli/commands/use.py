@@ -57,7 +57,9 @@ def _signature(arguments: Namespace, context: Context) -> bytes:
     given: str = arguments.signature
     is_file = given == "-" or os.path.exists(given)
     if given == "-" and arguments.file in (None, "-"):
-        raise ConfigError("standard input cannot be both the signature and what was signed", hint="name a file")
+        raise ConfigError(
+            "standard input cannot be both the signature and what was signed", hint="pass a file for one of them"
+        )
     text = context.read_input(given, limit=_MAXIMUM_SIGNATURE_BYTES).reveal().strip() if is_file else given
     try:
         signature = b64decode(text, validate=True)
@@ -65,6 +67,8 @@ def _signature(arguments: Namespace, context: Context) -> bytes:
         signature = b""
     # What is shorter is no signature of any algorithm, but more likely the misspelled name of a file.
     if len(signature) < _LEAST_SIGNATURE_BYTES:
-        what = "the file of --signature has no base64" if is_file else "--signature is neither a file nor base64"
+        what = (
+            "the file of --signature does not contain base64" if is_file else "--signature is neither a file nor base64"
+        )
         raise ConfigError(what, hint="pass what `keywright sign` printed, or the file with it")
     return signature

@@ -34,14 +34,14 @@ def configure_sign(parser: ArgumentParser) -> None:
         "object with a fingerprint, which get signatures"
     )
     parser.add_argument("cache", nargs="+", metavar="CACHE", help=cache)
-    add_list(parser, "--key", "REF", "a key of the ring, NAME or NAME@N; repeatable")
+    add_list(parser, "--key", "KEY", "a key of the ring, NAME or NAME@N; repeatable")
     add_list(parser, "--key-file", "FILE", "a secret key file of Nix's; repeatable")
     add_list(parser, "--drop", "KEYNAME", "take away the signatures made under this key name; repeatable")
     vouching = "leave alone what carries no valid signature of this key, NAME:BASE64"
     add_value(parser, "--only-signed-by", "PUBLICKEY", vouching)
     add_flag(parser, "--dry-run", "print what would be done, and write nothing")
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="processes that work at once (default: by size, a processor each)"
+        "--jobs", type=int, metavar="NUMBER", help="processes that work at once (default: by size, a processor each)"
     )
 
 

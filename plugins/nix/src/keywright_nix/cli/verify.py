@@ -28,7 +28,7 @@ def configure_verify(parser: ArgumentParser) -> None:
     keys = "public keys, NAME:BASE64, parted by spaces, as in nix.conf"
     parser.add_argument("--trusted-public-keys", required=True, metavar="KEYS", help=keys)
     needed = "how many distinct keys must have signed (default 1), content-addressed paths too"
-    parser.add_argument("--sigs-needed", type=int, default=1, metavar="N", help=needed)
+    parser.add_argument("--sigs-needed", type=int, default=1, metavar="NUMBER", help=needed)
 
 
 def verify(arguments: Namespace, context: Context) -> int:
