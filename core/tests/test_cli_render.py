@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from keywright import RecordInfo, State
-from keywright.cli.render import Axis, axis_of, bar, cut, filled, folded, history, in_words, legend, upcoming
+from keywright.cli.bars import Axis, axis_of, bar, legend
+from keywright.cli.events import history, in_words, upcoming
+from keywright.cli.render import cut, filled, folded
 from keywright.lifecycle import Phase, VersionPhase, phases
 
 NOW = datetime(2027, 1, 11, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""export, convert, list, show: commands that print keys. The text of `list` and `show` is in `keywright.cli.render`."""
+"""export, convert, list, show: commands that print keys. `render` has the text of `list` and `show`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from keywright.cli import render
+from keywright.cli.events import Event, upcoming
 from keywright.cli.io import is_terminal
 from keywright.cli.parser import add_flag, add_list, add_output, add_value, pairs_of
 from keywright.keys import parse_reference
@@ -127,10 +128,10 @@ def run_show(arguments: Namespace, context: Context) -> int:
     wanted = parse_reference(arguments.reference)
     name, versions = context.ring.show(wanted.name)
     now = context.ring.now()
-    events: list[render.Event] = []
+    events: list[Event] = []
     if context.json or is_terminal():
         rotate_every = cast("timedelta | None", context.config.key(name).common()["rotate_every"])
-        events = render.upcoming(versions, now, rotate_every)
+        events = upcoming(versions, now, rotate_every)
     if wanted.version is not None:
         versions = tuple(one for one in versions if one.info.version == wanted.version)
         events = [one for one in events if one.version == wanted.version]
