@@ -31,7 +31,7 @@ def keys(home: Path, keywright: Keywright) -> None:
 
 
 UNSEALED = (
-    'warning: store "db" has no seal: {} stored unencrypted\nhint: set stores.db.seal, then run keywright rewrap\n'
+    'warning: store "db" has no seal: {} stored unencrypted\nhint: pass a store with a seal as --to to encrypt them\n'
 )
 
 

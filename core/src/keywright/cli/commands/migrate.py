@@ -125,7 +125,7 @@ class _Migration:
     def _warn_of_unsealed(self, count: int) -> None:
         to, are = self._arguments.to, "would be" if self._arguments.dry_run else "is" if count == 1 else "are"
         what = f"{count} secret{'s' if count != 1 else ''} {are} stored unencrypted"
-        self._context.warn(f'store "{to}" has no seal: {what}', hint=f"set stores.{to}.seal, then run keywright rewrap")
+        self._context.warn(f'store "{to}" has no seal: {what}', hint="pass a store with a seal as --to to encrypt them")
 
     def _note_nothing_found(self) -> None:
         """Note that the source is empty, and whether the two stores were mixed up."""
