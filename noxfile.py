@@ -143,9 +143,9 @@ def campaigns(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def laws(session: nox.Session) -> None:
-    """Run the tests with new examples of Hypothesis, which are the same on each run otherwise."""
+    """Run the tests with new examples of Hypothesis, which are the same otherwise, and at steps that are skipped."""
     sync(session, "test")
-    session.run("pytest", "--hypothesis-profile=campaign", *session.posargs)
+    session.run("pytest", "--hypothesis-profile=campaign", *session.posargs, env={"KEYWRIGHT_EVERY_STEP": "1"})
 
 
 @nox.session(python="3.11")

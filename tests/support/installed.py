@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,8 +45,17 @@ def run_own_tests(command: Path, environment: dict[str, str]) -> str:
 
 
 def build_wheels(folder: Path) -> list[Path]:
-    """Build the wheels of keywright in `folder`. Returns all wheels there."""
-    _uv("build", "--quiet", "--wheel", "--out-dir", folder, "--all-packages", cwd=REPOSITORY)
+    """Copy the wheels of keywright to `folder`, built once for a test run. Returns all wheels there."""
+    run = next(one for one in folder.parents if re.fullmatch(r"pytest-\d+", one.name))  # of all processes of the run
+    built = run / "wheels"
+    with open(run / "wheels.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            _uv("build", "--quiet", "--wheel", "--out-dir", run / "building", "--all-packages", cwd=REPOSITORY)
+            os.rename(run / "building", built)
+    folder.mkdir(exist_ok=True)
+    for wheel in built.glob("*.whl"):
+        shutil.copy2(wheel, folder)
     return sorted(folder.glob("*.whl"))
 
 

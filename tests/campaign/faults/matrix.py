@@ -56,12 +56,13 @@ def every_fault(calls: Sequence[Call]) -> Iterator[Fault]:
 
 
 def one_fault_each(calls: Sequence[Call]) -> Iterator[Fault]:
-    """One error for every call that changes or opens something, a death at those that change, the disk's at syncs."""
+    """An error or a death, in turn, at every call that changes or opens something, and the disk's death at syncs."""
+    is_death = False
     for call in calls:
         if call.name in (*OPENING, *CHANGING):
-            yield Fault(_natural(call.name), call)
-        if call.name in CHANGING or "O_CREAT" in call.text:
-            yield Fault("SIGKILL", call)
+            may_die = call.name in CHANGING or "O_CREAT" in call.text
+            yield Fault("SIGKILL" if is_death and may_die else _natural(call.name), call)
+            is_death = not is_death
         if call.name in SYNCING and call.phase == "write":
             yield Fault("dead", call)  # trying again does not help
 
