@@ -49,6 +49,7 @@ class KeywrightError(Exception):
         name: the name of the key that the error is about; None if it is about no key, or the raiser does not know it.
         version: the number of its version; None likewise.
         store: the store as the configuration calls it; None likewise.
+        setting: the setting of a plugin that it is about, by the name that the plugin declares; None likewise.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class KeywrightError(Exception):
         name: str | None = None,
         version: int | None = None,
         store: str | None = None,
+        setting: str | None = None,
     ) -> None:
         super().__init__(message)
         self.hint = hint
         self.name = name
         self.version = version
         self.store = store
+        self.setting = setting
         if hint is not None:
             self.add_note(f"hint: {hint}")
 

@@ -534,8 +534,8 @@ class StoreBackend(Protocol):
         If the store is writable, opening creates what does not exist yet, or leaves that to the first write.
 
         Raises:
-            ConfigError: a setting is wrong; the message begins with its name. The table is put before it, and the file,
-                profile or variable that the setting came from.
+            ConfigError: a setting is wrong; the message begins with its name, and `setting` is its name. The table is
+                put before it, and the file, profile or variable that the setting came from.
         """
         ...
 

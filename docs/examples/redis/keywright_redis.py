@@ -299,9 +299,11 @@ class RedisBackend:
         """
         url, password = options.text("url"), options["password"]
         if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ConfigError("url is not the URL of a Redis server", hint='set it as "redis://HOST:PORT/DB"')
+            hint = 'set it as "redis://HOST:PORT/DB"'
+            raise ConfigError("url is not the URL of a Redis server", hint=hint, setting="url")
         if urlsplit(url).password is not None or "password=" in urlsplit(url).query:
-            raise ConfigError("url contains a password", hint='set password = { env = "VARIABLE" } instead')
+            hint = 'set password = { env = "VARIABLE" } instead'
+            raise ConfigError("url contains a password", hint=hint, setting="url")
         store = RedisStore(url, password if isinstance(password, Secret) else None, options.text("prefix"))
         try:
             yield store

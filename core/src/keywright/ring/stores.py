@@ -86,9 +86,8 @@ class _Connection:
             context = self.backend.open(self.options)
             handle = _Handle(os.getpid(), context, context.__enter__())
         except (ConfigError, PluginError) as error:
-            # Messages of `open` begin with the name of the setting; its value may come from another layer.
-            setting = table.given.get(str(error).partition(" ")[0].rstrip(":"))
-            source = table.source if setting is None else setting.source
+            given = None if error.setting is None else table.given.get(error.setting)
+            source = table.source if given is None else given.source  # the value may come from another layer
             raise error.prefixed(f"{source}: {table.path}.") from None
         with error_context(table.source, table.path):
             _check_members(handle.store, self.backend)

@@ -55,14 +55,17 @@ def _parse(table: Mapping[str, str]) -> dict[tuple[str, int], str]:
         try:
             reference = parse_reference(key)
         except InvalidNameError as error:
-            raise ConfigError(f"variables: the name in entry {number} is not valid: {error}", hint=error.hint) from None
+            message = f"variables: the name in entry {number} is not valid: {error}"
+            raise ConfigError(message, hint=error.hint, setting="variables") from None
         place = (reference.name, reference.version or 1)
         if place in variables:
             name = reference.name
-            raise ConfigError(f"variables: {name} and {name}@1 are the same version", hint="remove one of them")
+            message = f"variables: {name} and {name}@1 are the same version"
+            raise ConfigError(message, hint="remove one of them", setting="variables")
         if not _can_be_variable(variable):
             raise ConfigError(
-                f'variables."{key}" must be the name of an environment variable: not empty, and without = and NUL'
+                f'variables."{key}" must be the name of an environment variable: not empty, and without = and NUL',
+                setting="variables",
             )
         variables[place] = variable
     return variables

@@ -48,7 +48,7 @@ class SqliteBackend:
             CorruptedStoreError: the file is empty, no database, damaged, another program's, or a newer keywright's.
         """
         if options.duration("timeout") > LONGEST_TIMEOUT:
-            raise ConfigError("timeout must be at most 1d")
+            raise ConfigError("timeout must be at most 1d", setting="timeout")
         if not hasattr(os, "geteuid"):
             raise UnsupportedOperationError(
                 "the sqlite store keeps other users out by POSIX permissions, which this system lacks",
