@@ -138,42 +138,47 @@ def test_what_the_stand_ins_declare() -> None:
         "absent name": (
             lambda store: store.get("b", 1),
             KeyNotFoundError,
-            "b: the store has no such name; `keywright list` shows those it has",
+            'the store has no key "b@1"; run `keywright show b` to see its versions',
         ),
         "absent version": (
             lambda store: store.get("a", 2),
             KeyNotFoundError,
-            "a@2: the store has no such version; `keywright show a` lists those it has",
+            'the store has no key "a@2"; run `keywright show a` to see its versions',
         ),
         "taken version": (
             lambda store: store.create(Record(_INFO, None)),
             KeyExistsError,
-            "a@1: already exists; nothing was written; use the next version",
+            '"a@1" already exists; nothing was written; run `keywright rotate a` to create the next version',
         ),
         "stale update": (
             lambda store: store.update_info(_INFO, Revision("x")),
             ConflictError,
-            "a@1: changed since it was read; nothing was written; read it and try again",
+            '"a@1" changed since it was read; nothing was written; read it again, then repeat the change',
         ),
         "changed guard": (
             lambda store: store.create(Record(replace(_INFO, version=2), None), guard=Guard("a", 1, Revision("x"))),
             ConflictError,
-            "a@1: changed since it was read; nothing was written; read it and try again",
+            '"a@1" changed since it was read; nothing was written; read it again, then repeat the change',
         ),
         "destroyed by an update": (
             lambda store: store.update_info(replace(_INFO, state=State.DESTROYED), store.get("a", 1).info.revision),
             UnsupportedOperationError,
-            "a@1: a destroyed version has no payload; use destroy",
+            '"a@1" has a payload, so its state cannot be "destroyed"; call destroy, or leave the payload out',
         ),
         "destroyed in another state": (
             lambda store: store.destroy(_INFO, store.get("a", 1).info.revision),
             UnsupportedOperationError,
-            "a@1: its state is not destroyed; use update_info",
+            'destroy needs metadata of "a@1" in state "destroyed"; call update_info',
+        ),
+        "remove of an absent name": (
+            lambda store: store.remove("b", []),
+            KeyNotFoundError,
+            'the store has no key "b"; run `keywright list` to see its keys',
         ),
         "stale remove": (
             lambda store: store.remove("a", []),
             ConflictError,
-            "a: changed since it was read; nothing was removed; read it and try again",
+            '"a" changed since it was read; nothing was written; read it again, then repeat the change',
         ),
     },
 )
@@ -272,7 +277,7 @@ def _replace_the_payload(store: MemorySigningStore) -> None:
         "a payload, replaced": (
             _replace_the_payload,
             UnsupportedOperationError,
-            "a@1: has no payload that could be replaced; import it instead",
+            '"a@1" has no payload to replace; create a new version',
         ),
         "no secret half": (
             _sign_with_a_public_half,

@@ -189,6 +189,50 @@ class DurabilityError(StoreError):
     """The system did not confirm that a write is on the medium; the message says what is visible. Exit code 6."""
 
 
+# What every store refuses, in the same words. The errors have `name` and `version` as attributes, too.
+
+
+def key_not_found(name: str, version: int | None = None) -> KeyNotFoundError:
+    """The error for a name without versions or, with `version`, for a version that does not exist."""
+    if version is None:
+        message, hint = f'the store has no key "{name}"', "run `keywright list` to see its keys"
+    else:
+        message, hint = f'the store has no key "{name}@{version}"', f"run `keywright show {name}` to see its versions"
+    return KeyNotFoundError(message, hint=hint, name=name, version=version)
+
+
+def key_exists(name: str, version: int) -> KeyExistsError:
+    """The error for a version that cannot be created because it exists."""
+    message = f'"{name}@{version}" already exists; nothing was written'
+    hint = f"run `keywright rotate {name}` to create the next version"
+    return KeyExistsError(message, hint=hint, name=name, version=version)
+
+
+def conflict(name: str, version: int | None = None) -> ConflictError:
+    """The error for a version or, without `version`, a whole name that is not as the caller read it."""
+    subject = name if version is None else f"{name}@{version}"
+    message = f'"{subject}" changed since it was read; nothing was written'
+    return ConflictError(message, hint="read it again, then repeat the change", name=name, version=version)
+
+
+def payload_of_destroyed(name: str, version: int) -> UnsupportedOperationError:
+    """The error for metadata whose state is `destroyed`, for a version that has a payload or is to get one."""
+    message = f'"{name}@{version}" has a payload, so its state cannot be "destroyed"'
+    return UnsupportedOperationError(message, hint="call destroy, or leave the payload out", name=name, version=version)
+
+
+def not_destroyed(name: str, version: int) -> UnsupportedOperationError:
+    """The error for `destroy` with metadata in another state than `destroyed`."""
+    message = f'destroy needs metadata of "{name}@{version}" in state "destroyed"'
+    return UnsupportedOperationError(message, hint="call update_info", name=name, version=version)
+
+
+def no_payload(name: str, version: int) -> UnsupportedOperationError:
+    """The error for `replace_payload` of a version without a payload."""
+    message = f'"{name}@{version}" has no payload to replace'
+    return UnsupportedOperationError(message, hint="create a new version", name=name, version=version)
+
+
 _RENAMED = {"DamagedStoreError": "CorruptedStoreError", "DurabilityUnknownError": "DurabilityError"}
 
 

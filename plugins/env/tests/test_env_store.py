@@ -73,7 +73,8 @@ def test_a_name_in_the_table_has_no_default_variable(monkeypatch: pytest.MonkeyP
     with opened(TABLE) as store:
         assert store.versions("b/c") == ()
         with refuses(
-            KeyNotFoundError, ("no environment variable is configured for b/c@1; add one to the setting `variables`")
+            KeyNotFoundError,
+            'no environment variable is configured for key "b/c@1"; add "b/c@1" to the setting `variables`',
         ):
             store.get("b/c", 1)
 
@@ -149,13 +150,13 @@ def test_the_environment_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch, o
 @pytest.mark.parametrize(
     ("there", "newest"),
     [
-        pytest.param(["TEST_KEY"], "a@1", id="the oldest"),
-        pytest.param(["TEST_KEY_3"], "a@3", id="one in the middle"),
-        pytest.param(["TEST_KEY", "TEST_KEY_3_FILE"], "a@3", id="two, one in a file"),
+        pytest.param(["TEST_KEY"], 1, id="the oldest"),
+        pytest.param(["TEST_KEY_3"], 3, id="one in the middle"),
+        pytest.param(["TEST_KEY", "TEST_KEY_3_FILE"], 3, id="two, one in a file"),
     ],
 )
 def test_an_older_key_does_not_step_in_for_a_newer_one(
-    monkeypatch: pytest.MonkeyPatch, opened: Opener, there: list[str], newest: str
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, there: list[str], newest: int
 ) -> None:
     """Where the table names a newer version and its variable is not set, the older is not made the primary again."""
     for variable in there:
@@ -165,8 +166,8 @@ def test_an_older_key_does_not_step_in_for_a_newer_one(
         store.versions("a")
 
     assert text_of(caught.value) == (
-        "a@10 would be in the environment variable TEST_KEY_10, or in a file that TEST_KEY_10_FILE points to, and "
-        f"neither is set although {newest} is there; set one, or take a@10 out of the setting `variables`"
+        f'no environment variable for key "a@10" is set, but one for version {newest} is; set TEST_KEY_10, or '
+        'remove "a@10" from the setting `variables` of the store'
     )
 
 
@@ -195,8 +196,8 @@ def test_an_unset_variable_is_not_found(opened: Opener) -> None:
         store.get("a", 1)
 
     assert text_of(caught.value) == (
-        "a@1 would be in the environment variable TEST_KEY, or in a file that TEST_KEY_FILE points to, and neither "
-        "is set; set one, or name another in the setting `variables`"
+        'no environment variable for key "a@1" is set; set TEST_KEY to the key, or TEST_KEY_FILE to the path of a file '
+        "with the key"
     )
 
 
@@ -211,7 +212,8 @@ def test_what_no_variable_can_hold_is_not_found(
         store.get(name, version)
 
     assert text_of(caught.value) == (
-        f"no environment variable is configured for {name}@{version}; add one to the setting `variables`"
+        f'no environment variable is configured for key "{name}@{version}"; add "{name}@{version}" to the setting '
+        "`variables`"
     )
     with opened({"a": "TEST_KEY"}) as store:
         assert [info for info in store.versions(name) if info.version == version] == []
@@ -342,7 +344,7 @@ def test_a_variable_and_its_file_are_not_chosen_between(
         _ = store.get("a", 1) if call == "get" else store.versions("a")
 
     assert text_of(caught.value) == (
-        "the environment variables TEST_KEY and TEST_KEY_FILE are both set, and only one can be meant; unset the other"
+        "the environment variables TEST_KEY and TEST_KEY_FILE are both set; unset TEST_KEY, or unset TEST_KEY_FILE"
     )
 
 

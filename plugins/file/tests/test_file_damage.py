@@ -14,7 +14,7 @@ from support.errors import text_of
 from support.problems import lines_of
 
 from keywright import Record, Secret, State, encode_info
-from keywright.errors import AccessDeniedError, CorruptedStoreError, KeyExistsError, StoreUnavailableError
+from keywright.errors import AccessDeniedError, CorruptedStoreError, KeyExistsError, StoreUnavailableError, key_exists
 from keywright_file import TIMEOUT
 from keywright_file.layout import checksum_of, is_checksum
 from keywright_file.store import FileStore
@@ -23,7 +23,7 @@ Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
 RESTORE = "; restore it from a backup"
 AWAY = "; move it out of the store"
-HIDDEN = "its name is not shown, for it may be a secret"
+HIDDEN = "name hidden: it looks like a secret"
 METADATA = "the metadata is damaged" + RESTORE
 
 
@@ -61,14 +61,14 @@ DAMAGES = [
     *(
         pytest.param(
             lambda p, part=part: swap_for_link(p / part) if part else swap_for_link(p),
-            "a link or a special file is in the place of a file of the store" + RESTORE,
+            "expected a file or directory of the store, found a link or a special file" + RESTORE,
             id=f"link-{part or 'directory'}",
         )
         for part in ("", "meta.json")
     ),
     pytest.param(
         lambda p: swap_for_fifo(p / "key"),
-        "a link or a special file is in the place of a file of the store" + RESTORE,
+        "expected a file or directory of the store, found a link or a special file" + RESTORE,
         id="fifo",
     ),
 ]
@@ -112,7 +112,7 @@ def test_a_names_directory_is_named(store: FileStore, make: Make, root: Path) ->
         f"a in {root}: the directory may be changed by other users; run `chmod go-w` on it"
     )
     assert text_of(misplaced.value) == (
-        f"a in {root}: a link or a special file is in the place of a file of the store{RESTORE}"
+        f"a in {root}: expected a file or directory of the store, found a link or a special file{RESTORE}"
     )
 
 
@@ -145,7 +145,7 @@ def test_lock_that_is_no_file(reopen: Reopen, make: Make, root: Path, kind: int)
             with pytest.raises(CorruptedStoreError) as found:
                 call()
             assert text_of(found.value).endswith(
-                f": a link or a special file is in the place of a file of the store{RESTORE}"
+                f": expected a file or directory of the store, found a link or a special file{RESTORE}"
             )
 
 
@@ -597,7 +597,7 @@ def test_check_looks_at_checksums_as_at_other_files(store: FileStore, make: Make
 
     assert exposed == [f"a@1 in {root}: the file `crc32-…` may be read by other users; run `chmod 0600` on it"]
     assert lines_of(store.check()) == [
-        f"a@1 in {root}: a link or a special file is in the place of a file of the store{RESTORE}"
+        f"a@1 in {root}: expected a file or directory of the store, found a link or a special file{RESTORE}"
     ]
 
 
@@ -646,7 +646,7 @@ def test_a_link_takes_a_versions_place(store: FileStore, make: Make, root: Path)
     store.create(make())
     (root / "a/@2").symlink_to(NOWHERE)
 
-    with refuses(KeyExistsError, "a@2: already exists; nothing was written; use the next version"):
+    with refuses(KeyExistsError, text_of(key_exists("a", 2))):
         store.create(make(version=2))
 
     assert os.readlink(root / "a/@2") == NOWHERE

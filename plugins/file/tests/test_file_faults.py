@@ -25,7 +25,7 @@ from keywright.errors import (
     StoreUnavailableError,
 )
 from keywright_file import TIMEOUT
-from keywright_file.files import COMPLETING, CONFIRMING, READING, WRITING
+from keywright_file.files import READ_ERRORS, UNCERTAIN_ERRORS, UNDONE_ERRORS, WRITE_ERRORS
 from keywright_file.store import FileStore
 from keywright_file.write import apply
 
@@ -38,30 +38,30 @@ OWNER = "run as the store's owner, or change its permissions"
 HELD = "and the store is as it was; check the disk"
 UNKNOWN = "check the disk, then read the record again before you rely on it"
 MESSAGES = [
-    (READING, errno.EACCES, AccessDeniedError, f"{DENIED}; {OWNER}"),
-    (WRITING, errno.EACCES, AccessDeniedError, f"{DENIED}, nothing was written; {OWNER}"),
+    (READ_ERRORS, errno.EACCES, AccessDeniedError, f"{DENIED}; {OWNER}"),
+    (WRITE_ERRORS, errno.EACCES, AccessDeniedError, f"{DENIED}, nothing was written; {OWNER}"),
     (
-        *(WRITING, errno.EROFS, ReadOnlyStoreError),
+        *(WRITE_ERRORS, errno.EROFS, ReadOnlyStoreError),
         "the file system is mounted read-only, nothing was written; remount it, or use another store",
     ),
     (
-        *(WRITING, errno.ENOSPC, StoreUnavailableError),
+        *(WRITE_ERRORS, errno.ENOSPC, StoreUnavailableError),
         "the disk is full (No space left on device), nothing was written; free disk space and try again",
     ),
     (
-        *(WRITING, errno.EIO, StoreUnavailableError),
+        *(WRITE_ERRORS, errno.EIO, StoreUnavailableError),
         "Input/output error, nothing was written; fix the cause and try again",
     ),
     (
-        *(READING, errno.EMFILE, StoreUnavailableError),
+        *(READ_ERRORS, errno.EMFILE, StoreUnavailableError),
         "Too many open files; fix the cause and try again",
     ),
     (
-        *(CONFIRMING, errno.EIO, DurabilityError),
+        *(UNDONE_ERRORS, errno.EIO, DurabilityError),
         f"the system did not confirm a write (Input/output error), so it was undone {HELD}",
     ),
     (
-        *(COMPLETING, errno.ENOSPC, DurabilityError),
+        *(UNCERTAIN_ERRORS, errno.ENOSPC, DurabilityError),
         f"the change was made, but the system did not confirm or complete it (No space left on device); {UNKNOWN}",
     ),
 ]

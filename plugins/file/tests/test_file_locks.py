@@ -39,8 +39,8 @@ def test_stuck_writer(make: Make, root: Path) -> None:
     def wait(_: int) -> None:
         with refuses(
             StoreUnavailableError,
-            f"b@1 in {root}: another process locked the store for longer than the setting `timeout` allows; end that "
-            "process, or raise `timeout`",
+            f"b@1 in {root}: locked by another process for longer than the setting `timeout`; stop that process, or "
+            "raise the setting `timeout` of the store",
         ):
             under_lock(private, f"b@1 in {root}", lambda _: None, patience=0.05)
 
@@ -71,7 +71,9 @@ def test_a_store_waits_as_long_as_its_timeout_says(
 
     def wait(_: int) -> float:
         begun = monotonic()
-        with pytest.raises(StoreUnavailableError, match="for longer than the setting `timeout` allows"):
+        with pytest.raises(
+            StoreUnavailableError, match="locked by another process for longer than the setting `timeout`"
+        ):
             call(store, record)
         return monotonic() - begun
 
@@ -92,7 +94,7 @@ def test_the_doctor_waits_as_long_as_the_timeout_says(make: Make, root: Path) ->
     os.close(private)
 
     (line,) = told
-    assert line.startswith(f"{root}: another process locked the store for longer than the setting `timeout` allows")
+    assert line.startswith(f"{root}: locked by another process for longer than the setting `timeout`")
 
 
 def test_the_backend_hands_its_timeout_on(make: Make, root: Path) -> None:

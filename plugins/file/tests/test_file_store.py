@@ -21,13 +21,18 @@ from support.problems import lines_of
 
 from keywright import Guard, Options, Record, RecordInfo, Revision, Secret, State, decode_info, encode_info
 from keywright.errors import (
-    ConflictError,
     CorruptedStoreError,
     KeyExistsError,
     KeyNotFoundError,
     KeywrightError,
     StoreUnavailableError,
     UnsupportedOperationError,
+    conflict,
+    key_exists,
+    key_not_found,
+    no_payload,
+    not_destroyed,
+    payload_of_destroyed,
 )
 from keywright_file import TIMEOUT, FileBackend
 from keywright_file.files import LONGEST_FILE_BYTES
@@ -84,7 +89,7 @@ def test_absent_root_is_empty_until_the_first_write(reopen: Reopen, make: Make, 
     with reopen() as store:
         assert list(store.names()) == []
         assert store.versions("a") == ()
-        with refuses(KeyNotFoundError, "a@1: the store has no such version; `keywright show a` lists those it has"):
+        with refuses(KeyNotFoundError, text_of(key_not_found("a", 1))):
             store.get("a", 1)
     assert not root.exists()
 
@@ -179,9 +184,9 @@ def test_what_is_too_long(store: FileStore, make: Make, root: Path) -> None:
     for write in writes:
         with pytest.raises(UnsupportedOperationError) as refused:
             write()
-        assert text_of(refused.value).partition(": ")[2] == (
-            "the payload or its metadata is longer than 16777216 bytes, the most that the file store keeps; "
-            "use a shorter one"
+        assert text_of(refused.value).partition(" has ")[2] == (
+            "a payload or metadata of more than 16777216 bytes, the limit of the file store; store a shorter key, or "
+            "fewer labels"
         )
     assert files_below(root) == before
 
@@ -348,66 +353,29 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
         store.create(make("x/y"))
         public = store.create(make("x/z", payload=None))
         old = Revision("old")
-        destroyed = "a destroyed version has no payload; leave the payload out"
-        refusals: list[tuple[type[KeywrightError], str, Callable[[], object]]] = [
+        refusals: list[tuple[KeywrightError, Callable[[], object]]] = [
+            (key_exists("a", 1), lambda: store.create(make(payload=b"second"))),
+            (payload_of_destroyed("b", 1), lambda: store.create(make("b", state=State.DESTROYED))),
+            (payload_of_destroyed("a", 1), lambda: store.update_info(make(state=State.DESTROYED).info, info.revision)),
+            (not_destroyed("a", 1), lambda: store.destroy(make().info, info.revision)),
+            (no_payload("x/z", 1), lambda: store.replace_payload("x/z", 1, Secret(b"new"), public.revision)),
             (
-                KeyExistsError,
-                "a@1: already exists; nothing was written; use the next version",
-                lambda: store.create(make(payload=b"second")),
-            ),
-            (UnsupportedOperationError, f"b@1: {destroyed}", lambda: store.create(make("b", state=State.DESTROYED))),
-            (
-                UnsupportedOperationError,
-                "a@1: a destroyed version has no payload; use destroy",
-                lambda: store.update_info(make(state=State.DESTROYED).info, info.revision),
-            ),
-            (
-                UnsupportedOperationError,
-                "a@1: its state is not destroyed; use update_info",
-                lambda: store.destroy(make().info, info.revision),
-            ),
-            (
-                UnsupportedOperationError,
-                "x/z@1: has no payload that could be replaced; import it instead",
-                lambda: store.replace_payload("x/z", 1, Secret(b"new"), public.revision),
-            ),
-            (
-                ConflictError,
-                "x/y@1: changed since it was read; nothing was written; read it and try again",
+                conflict("x/y", 1),
                 lambda: store.update_info(make(x="y").info, info.revision, guard=Guard("x/y", 1, old)),
             ),
-            (
-                ConflictError,
-                "a@1: changed since it was read; nothing was written; read it and try again",
-                lambda: store.update_info(make(x="y").info, old),
+            (conflict("a", 1), lambda: store.update_info(make(x="y").info, old)),
+            *(
+                (key_not_found(*key), lambda key=key: store.update_info(make(*key).info, old))
+                for key in (("a", 2), ("b", 1), ("a/b", 1))
             ),
             *(
-                (
-                    KeyNotFoundError,
-                    f"{name}@{version}: the store has no such version; `keywright show {name}` lists those it has",
-                    lambda name=name, version=version: store.update_info(make(name, version).info, old),
-                )
-                for name, version in (("a", 2), ("b", 1), ("a/b", 1))
-            ),
-            *(
-                (
-                    ConflictError,
-                    "a: changed since it was read; nothing was removed; read it and try again",
-                    lambda expected=expected: store.remove("a", expected),
-                )
+                (conflict("a"), lambda expected=expected: store.remove("a", expected))
                 for expected in ([], [old], [info.revision, old])
             ),
-            *(
-                (
-                    KeyNotFoundError,
-                    f"{name}: the store has no such name; `keywright list` shows those it has",
-                    lambda name=name: store.remove(name, []),
-                )
-                for name in ("b", "a/b", "x")
-            ),
+            *((key_not_found(name), lambda name=name: store.remove(name, [])) for name in ("b", "a/b", "x")),
         ]
-        for kind, message, call in refusals:
-            with refuses(kind, message):
+        for refusal, call in refusals:
+            with refuses(type(refusal), text_of(refusal)):
                 call()
         assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
         assert list(store.names()) == ["a", "x/y", "x/z"]

@@ -19,7 +19,7 @@ from support.errors import text_of
 from keywright import Attributes, Options, Record, RecordInfo, Secret, State, WritableStore, encode_info
 from keywright_sqlite import SqliteBackend
 from keywright_sqlite.database import image
-from keywright_sqlite.store import link, record_check
+from keywright_sqlite.links import link, record_check
 
 Opener = Callable[..., AbstractContextManager[WritableStore]]
 

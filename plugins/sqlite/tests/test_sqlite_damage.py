@@ -15,7 +15,7 @@ from refusals import refuses
 
 from keywright import Record, RecordInfo, Secret, State, WritableStore
 from keywright.errors import CorruptedStoreError, KeyNotFoundError
-from keywright_sqlite.store import around, link
+from keywright_sqlite.links import find_gap, link
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
@@ -256,7 +256,7 @@ def test_a_search_led_astray_to_the_row_itself_is_damage() -> None:
         raw.executemany("INSERT INTO record VALUES (?, ?, ?)", rows)
 
         with refuses(CorruptedStoreError, LOST.format(path="keys.db")):
-            around(raw, "keys.db", "a", 1)
+            find_gap(raw, "keys.db", "a", 1)
 
 
 def test_a_lost_record_is_not_made_again(store: WritableStore, path: str, make: Make) -> None:

@@ -38,8 +38,8 @@ Opener = Callable[..., AbstractContextManager[WritableStore]]
 Run = Callable[..., subprocess.Popen[bytes]]
 FULL = "the disk is full; nothing was written; free disk space and try again"
 BUSY = (
-    ": another process locked the store for longer than the setting `timeout` allows; nothing was written; "
-    "try again, or raise `timeout`"
+    ": locked by another process for longer than the setting `timeout`; nothing was written; stop that process, or "
+    "raise the setting `timeout` of the store"
 )
 UNSYNCED = (
     ": the system could not confirm that the write is on disk; check the disk, then look at the store before you "

@@ -125,8 +125,8 @@ def test_a_lock_held_too_long_is_unavailable(path: str, opened: Opener, make: Ma
         store.create(make("b"))
 
     assert text_of(caught.value) == (
-        f"{path}: another process locked the store for longer than the setting `timeout` allows; nothing was "
-        f"written; try again, or raise `timeout`"
+        f"{path}: locked by another process for longer than the setting `timeout`; nothing was written; stop that "
+        "process, or raise the setting `timeout` of the store"
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, closing
 import pytest
 
 from keywright import Record, WritableStore
-from keywright_sqlite.store import record_check
+from keywright_sqlite.links import record_check
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]

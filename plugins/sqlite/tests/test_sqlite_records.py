@@ -14,17 +14,21 @@ from pathlib import Path
 
 import pytest
 from refusals import refuses
+from support.errors import text_of
 
 from keywright import Guard, Record, Revision, Secret, State, WritableStore
 from keywright.errors import (
-    ConflictError,
     CorruptedStoreError,
     InvalidNameError,
-    KeyExistsError,
     KeyNotFoundError,
     KeywrightError,
     StoreUnavailableError,
-    UnsupportedOperationError,
+    conflict,
+    key_exists,
+    key_not_found,
+    no_payload,
+    not_destroyed,
+    payload_of_destroyed,
 )
 from keywright_sqlite import database
 from keywright_sqlite.store import PAGE, SqliteStore
@@ -39,7 +43,7 @@ def test_nothing_is_made_before_the_first_write(path: str, opened: Opener) -> No
     with opened(path) as store:
         assert store.versions("a") == ()
         assert list(store.names()) == []
-        with refuses(KeyNotFoundError, f"{path} has no key a@1; `keywright list` lists the keys"):
+        with refuses(KeyNotFoundError, text_of(key_not_found("a", 1))):
             store.get("a", 1)
 
     assert not Path(path).exists()
@@ -70,7 +74,7 @@ def test_what_is_not_there_is_not_found(store: WritableStore, path: str, make: M
     store.create(make("a"))
 
     for name, version in (("", 0), ("", 1), ("a", 0), ("a", -1), ("a", 2), ("b", 1), ("0", 1)):
-        with refuses(KeyNotFoundError, f"{path} has no key {name}@{version}; `keywright list` lists the keys"):
+        with refuses(KeyNotFoundError, text_of(key_not_found(name, version))):
             store.get(name, version)
         assert len(store.versions(name)) == (name == "a")
 
@@ -139,60 +143,26 @@ def test_what_is_refused_says_why(path: str, opened: Opener, make: Make) -> None
         info = store.create(make("a"))
         public = store.create(make("public", payload=None))
         old = Revision("old")
-        refusals: list[tuple[type[KeywrightError], str, Callable[[], object]]] = [
+        refusals: list[tuple[KeywrightError, Callable[[], object]]] = [
+            (key_exists("a", 1), lambda: store.create(make("a"))),
+            (payload_of_destroyed("b", 1), lambda: store.create(make("b", state=State.DESTROYED))),
             (
-                KeyExistsError,
-                f"a@1 already exists in {path}; nothing was written; use the next version",
-                lambda: store.create(make("a")),
-            ),
-            (
-                UnsupportedOperationError,
-                "b@1: a destroyed version has no payload; leave the payload out",
-                lambda: store.create(make("b", state=State.DESTROYED)),
-            ),
-            (
-                UnsupportedOperationError,
-                "a@1: a destroyed version has no payload; use destroy",
+                payload_of_destroyed("a", 1),
                 lambda: store.update_info(replace(info, state=State.DESTROYED), info.revision),
             ),
+            (not_destroyed("a", 1), lambda: store.destroy(info, info.revision)),
+            (no_payload("public", 1), lambda: store.replace_payload("public", 1, payload, public.revision)),
             (
-                UnsupportedOperationError,
-                "a@1: its state is not destroyed; use update_info",
-                lambda: store.destroy(info, info.revision),
+                conflict("public", 1),
+                lambda: store.replace_payload("a", 1, payload, info.revision, guard=Guard("public", 1, old)),
             ),
-            (
-                UnsupportedOperationError,
-                "public@1: has no payload that could be replaced; import it instead",
-                lambda: store.replace_payload("public", 1, payload, public.revision),
-            ),
-            (
-                ConflictError,
-                "public@1 changed since it was read; nothing was written; read it and try again",
-                lambda: store.replace_payload("a", 1, Secret(b"new"), info.revision, guard=Guard("public", 1, old)),
-            ),
-            (
-                ConflictError,
-                "a@1 changed since it was read; nothing was written; read it and try again",
-                lambda: store.replace_payload(info.name, info.version, payload, old),
-            ),
-            (
-                KeyNotFoundError,
-                f"{path} has no key b@1; `keywright list` lists the keys",
-                lambda: store.update_info(make("b").info, old),
-            ),
-            (
-                ConflictError,
-                "a changed since it was read; nothing was removed; read it and try again",
-                lambda: store.remove("a", [old]),
-            ),
-            (
-                KeyNotFoundError,
-                f"{path} has no key b; `keywright list` lists the keys",
-                lambda: store.remove("b", ()),
-            ),
+            (conflict("a", 1), lambda: store.replace_payload("a", 1, payload, old)),
+            (key_not_found("b", 1), lambda: store.update_info(make("b").info, old)),
+            (conflict("a"), lambda: store.remove("a", [old])),
+            (key_not_found("b"), lambda: store.remove("b", ())),
         ]
-        for kind, message, call in refusals:
-            with refuses(kind, message):
+        for refusal, call in refusals:
+            with refuses(type(refusal), text_of(refusal)):
                 call()
         assert store.get("a", 1) == Record(info, payload)
     with refuses(StoreUnavailableError, f"{path}: the store is closed; open it again"):

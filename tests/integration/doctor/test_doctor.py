@@ -121,8 +121,8 @@ def test_variables(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         "KEYWRIGHT_KEY_Y: the environment variable KEYWRIGHT_KEY_Y is set but empty; set it to the key, or unset it",
         (
-            "TEST_KEY: the environment variables TEST_KEY and TEST_KEY_FILE are both set, and "
-            "only one can be meant; unset the other"
+            "TEST_KEY: the environment variables TEST_KEY and TEST_KEY_FILE are both set; unset TEST_KEY, or unset "
+            "TEST_KEY_FILE"
         ),
     ]
 
@@ -302,8 +302,8 @@ def test_keys_that_are_declared(ring: Ring) -> None:
         ),
         ("never in store 'db': is declared as keys.never, but does not exist; run `keywright ensure never`"),
         (
-            "var in store 'env': var@1 would be in the environment variable KEYWRIGHT_KEY_VAR, or in a file that "
-            "KEYWRIGHT_KEY_VAR_FILE points to, and neither is set; set one, or name another in the setting `variables`"
+            "var in store 'env': no environment variable for key \"var@1\" is set; set KEYWRIGHT_KEY_VAR to the key, "
+            "or KEYWRIGHT_KEY_VAR_FILE to the path of a file with the key"
         ),
     ]
     ring.now -= timedelta(microseconds=1)

@@ -8,11 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from keywright.errors import (
-    ConflictError,
     KeyExistsError,
-    KeyNotFoundError,
     KeywrightError,
-    UnsupportedOperationError,
+    conflict,
+    key_exists,
+    key_not_found,
+    no_payload,
+    not_destroyed,
+    payload_of_destroyed,
 )
 from keywright.plugins.hooks import hookimpl
 from keywright.protocols import Capabilities, CreateResult
@@ -90,12 +93,7 @@ class MemoryStore:
         with self._lock:
             self._check_guard(guard)
             if version in self._records.get(name, {}):
-                raise KeyExistsError(
-                    f"{name}@{version}: already exists; nothing was written",
-                    hint="use the next version",
-                    name=name,
-                    version=version,
-                )
+                raise key_exists(name, version)
             index = bisect_left(self._names, name)
             if self._names[index : index + 1] != [name]:
                 self._names.insert(index, name)
@@ -146,9 +144,7 @@ class MemoryStore:
         with self._lock:
             old = self._expected(name, version, expected, guard)
             if old.payload is None:
-                raise UnsupportedOperationError(
-                    f"{name}@{version}: has no payload that could be replaced", hint="import it instead"
-                )
+                raise no_payload(name, version)
             return self._put(Record(old.info, payload))
 
     def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
@@ -160,7 +156,7 @@ class MemoryStore:
             UnsupportedOperationError: the state is not `destroyed`.
         """
         if info.state is not State.DESTROYED:
-            raise UnsupportedOperationError(f"{info.reference}: its state is not destroyed", hint="use update_info")
+            raise not_destroyed(info.name, info.version)
         with self._lock:
             self._expected(info.name, info.version, expected, guard)
             return self._put(Record(info, None))
@@ -175,11 +171,9 @@ class MemoryStore:
         with self._lock:
             infos = self.versions(name)
             if not infos:
-                raise _no_such_name(name)
+                raise key_not_found(name)
             if [info.revision for info in infos] != list(expected):
-                raise ConflictError(
-                    f"{name}: changed since it was read; nothing was removed", hint="read it and try again"
-                )
+                raise conflict(name)
             del self._records[name]
             del self._names[bisect_left(self._names, name)]
 
@@ -187,7 +181,7 @@ class MemoryStore:
         self._check_guard(guard)
         old = self._find(name, version)
         if old.info.revision != expected:
-            raise _changed(name, version)
+            raise conflict(name, version)
         return old
 
     def _check_guard(self, guard: Guard | None) -> None:
@@ -195,17 +189,13 @@ class MemoryStore:
             return
         record = self._records.get(guard.name, {}).get(guard.version)
         if record is None or record.info.revision != guard.revision:
-            raise _changed(guard.name, guard.version)
+            raise conflict(guard.name, guard.version)
 
     def _find(self, name: str, version: int) -> Record:
-        versions = self._records.get(name)
-        if versions is None:
-            raise _no_such_name(name)
-        if version not in versions:
-            raise KeyNotFoundError(
-                f"{name}@{version}: the store has no such version", hint=f"`keywright show {name}` lists those it has"
-            )
-        return versions[version]
+        record = self._records.get(name, {}).get(version)
+        if record is None:
+            raise key_not_found(name, version)
+        return record
 
     def _put(self, record: Record) -> RecordInfo:
         self._writes += 1
@@ -221,25 +211,12 @@ class MemoryStore:
 
 def _refuse_destroyed(info: RecordInfo) -> None:
     if info.state is State.DESTROYED:
-        raise UnsupportedOperationError(f"{info.reference}: a destroyed version has no payload", hint="use destroy")
-
-
-def _changed(name: str, version: int) -> ConflictError:
-    return ConflictError(
-        f"{name}@{version}: changed since it was read; nothing was written",
-        hint="read it and try again",
-        name=name,
-        version=version,
-    )
+        raise payload_of_destroyed(info.name, info.version)
 
 
 def _own(info: RecordInfo, revision: Revision | None = None) -> RecordInfo:
     """A copy with labels of its own."""
     return info.replace(labels=dict(info.labels), revision=info.revision if revision is None else revision)
-
-
-def _no_such_name(name: str) -> KeyNotFoundError:
-    return KeyNotFoundError(f"{name}: the store has no such name", hint="`keywright list` shows those it has")
 
 
 class MemoryBackend:

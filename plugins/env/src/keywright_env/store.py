@@ -66,14 +66,14 @@ class EnvStore:
         variable = self._variable(name, version)
         if variable is None:
             raise KeyNotFoundError(
-                f"no environment variable is configured for {name}@{version}", hint="add one to the setting `variables`"
+                f'no environment variable is configured for key "{name}@{version}"',
+                hint=f'add "{name}@{version}" to the setting `variables`',
             )
         payload = _read(variable)
         if payload is None:
             raise KeyNotFoundError(
-                f"{name}@{version} would be in the environment variable {variable}, or in a file that {variable}{FILE} "
-                "points to, and neither is set",
-                hint="set one, or name another in the setting `variables`",
+                f'no environment variable for key "{name}@{version}" is set',
+                hint=f"set {variable} to the key, or {variable}{FILE} to the path of a file with the key",
             )
         return Record(RecordInfo(name=name, version=version), payload)
 
@@ -91,9 +91,8 @@ class EnvStore:
         if found and found[-1] < max(places):
             newest = max(places)
             raise CorruptedStoreError(
-                f"{name}@{newest} would be in the environment variable {places[newest]}, or in a file that "
-                f"{places[newest]}{FILE} points to, and neither is set although {name}@{found[-1]} is there",
-                hint=f"set one, or take {name}@{newest} out of the setting `variables`",
+                f'no environment variable for key "{name}@{newest}" is set, but one for version {found[-1]} is',
+                hint=f'set {places[newest]}, or remove "{name}@{newest}" from the setting `variables` of the store',
             )
         return tuple(RecordInfo(name=name, version=number) for number in found)
 
@@ -140,8 +139,8 @@ def _kind(variable: str) -> Literal["value", "file"] | None:
     value, file = variable in os.environ, variable + FILE in os.environ
     if value and file:
         raise ConfigError(
-            f"the environment variables {variable} and {variable}{FILE} are both set, and only one can be meant",
-            hint="unset the other",
+            f"the environment variables {variable} and {variable}{FILE} are both set",
+            hint=f"unset {variable}, or unset {variable}{FILE}",
         )
     return "value" if value else "file" if file else None
 

@@ -12,7 +12,7 @@ from keywright import Problem
 from keywright.errors import StoreError
 from keywright.files import OPEN_TO_OTHERS
 from keywright_file import layout
-from keywright_file.files import READING, Directory, check_file, check_key_file, status
+from keywright_file.files import READ_ERRORS, Directory, check_file, check_key_file, status
 from keywright_file.write import under_lock
 
 
@@ -188,4 +188,4 @@ def _caught(subject: str, faults: Iterable[Problem]) -> Iterator[Problem]:
     except StoreError as error:
         yield Problem.of(subject, error)
     except OSError as error:
-        yield Problem.of(subject, READING.error(error, subject))
+        yield Problem.of(subject, READ_ERRORS.error(error, subject))

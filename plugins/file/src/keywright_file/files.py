@@ -17,7 +17,7 @@ LONGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # what is longer is not a key, and
 SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
 _MISPLACED: Final = Report(
-    "{subject}: a link or a special file is in the place of a file of the store", "restore it from a backup"
+    "{subject}: expected a file or directory of the store, found a link or a special file", "restore it from a backup"
 )
 
 
@@ -37,22 +37,22 @@ def _table(outcome: str) -> ErrorTable:
     )
 
 
-READING: Final = _table("")
-WRITING: Final = _table(", nothing was written")
+READ_ERRORS: Final = _table("")
+WRITE_ERRORS: Final = _table(", nothing was written")
 """As long as nothing of a write is visible."""
-_CONFIRMING: Final = Report(
+_UNDONE: Final = Report(
     "{subject}: the system did not confirm a write ({reason}), so it was undone and the store is as it was",
     "check the disk",
     DurabilityError,
 )
-_COMPLETING: Final = Report(
+_UNCERTAIN: Final = Report(
     "{subject}: the change was made, but the system did not confirm or complete it ({reason})",
     "check the disk, then read the record again before you rely on it",
     DurabilityError,
 )
-CONFIRMING: Final = ErrorTable(other=_CONFIRMING)
+UNDONE_ERRORS: Final = ErrorTable(other=_UNDONE)
 """Around the sync of something that is not visible yet, and is given up if the sync fails."""
-COMPLETING: Final = ErrorTable(other=_COMPLETING)
+UNCERTAIN_ERRORS: Final = ErrorTable(other=_UNCERTAIN)
 """Once the change is visible: whatever fails now, it may not be on the medium."""
 
 
@@ -175,5 +175,5 @@ def confirm(descriptor: int, subject: str) -> None:
     Raises:
         DurabilityError: the system does not confirm it; the change is to be given up.
     """
-    with CONFIRMING.about(subject):
+    with UNDONE_ERRORS.about(subject):
         sync(descriptor)

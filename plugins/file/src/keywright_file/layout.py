@@ -21,7 +21,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from keywright import RecordInfo, Secret, State, check_name, decode_info
-from keywright.errors import CorruptedStoreError, InvalidNameError, KeyNotFoundError, StoreUnavailableError
+from keywright.errors import CorruptedStoreError, InvalidNameError, StoreUnavailableError, key_not_found
 from keywright.files import sync
 from keywright_file.files import Directory, check_key_file, damaged, exists, read_file, status
 
@@ -77,7 +77,7 @@ def _shown(place: str) -> str:
     entry = place.rpartition("/")[2]
     if entry.isprintable() and len(entry) <= _LONGEST_SHOWN and not _RUN.search(entry):
         return f"`{place}`"
-    return "its name is not shown, for it may be a secret"
+    return "name hidden: it looks like a secret"
 
 
 # The root.
@@ -331,18 +331,6 @@ class Version(NamedTuple):
         return self.files - {METADATA, KEY, checksum_of(self.payload)}
 
 
-def no_such_name(name: str) -> KeyNotFoundError:
-    """The error for a name without versions."""
-    return KeyNotFoundError(f"{name}: the store has no such name", hint="`keywright list` shows those it has")
-
-
-def no_such_version(name: str, version: int) -> KeyNotFoundError:
-    """The error for a version that does not exist."""
-    return KeyNotFoundError(
-        f"{name}@{version}: the store has no such version", hint=f"`keywright show {name}` lists those it has"
-    )
-
-
 def open_version(root: int, name: str, version: int, subject: str) -> Directory:
     """Open a version's directory.
 
@@ -354,10 +342,10 @@ def open_version(root: int, name: str, version: int, subject: str) -> Directory:
     try:
         with open_name(root, name, subject) as directory:
             if exists(REMOVED, directory):
-                raise no_such_name(name)
+                raise key_not_found(name, version)
             return Directory(f"@{version}", subject, parent=directory)
     except FileNotFoundError:
-        raise no_such_version(name, version) from None
+        raise key_not_found(name, version) from None
 
 
 def read_versions(directory: int, name: str, path: str) -> tuple[RecordInfo, ...]:

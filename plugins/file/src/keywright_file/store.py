@@ -10,10 +10,10 @@ from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
 
-from keywright import Guard, Problem, Record, RecordInfo, Reference, Revision, Secret
-from keywright.errors import CorruptedStoreError, StoreError, StoreUnavailableError
+from keywright import Guard, Problem, Record, RecordInfo, Revision, Secret
+from keywright.errors import CorruptedStoreError, StoreError, StoreUnavailableError, key_not_found
 from keywright_file import layout, write
-from keywright_file.files import READING, Directory, exists
+from keywright_file.files import READ_ERRORS, Directory, exists
 
 _T = TypeVar("_T")
 
@@ -48,7 +48,7 @@ class FileStore:
         Raises:
             AccessDeniedError, CorruptedStoreError, StoreUnavailableError: as `FileBackend.open` says.
         """
-        with READING.about(self._path):
+        with READ_ERRORS.about(self._path):
             root = self._root()
             if root is not None:
                 with root as opened:
@@ -73,7 +73,7 @@ class FileStore:
 
         record = self._read(subject, read)
         if record is None:
-            raise layout.no_such_version(name, version)
+            raise key_not_found(name, version)
         return record
 
     def versions(self, name: str) -> Sequence[RecordInfo]:
@@ -133,7 +133,7 @@ class FileStore:
         """
         return self._write(
             f"{name}@{version}",
-            lambda writer: write.replace_payload(writer, Reference(name, version), payload, expected),
+            lambda writer: write.replace_payload(writer, name, version, payload, expected),
             guard,
         )
 
@@ -164,7 +164,7 @@ class FileStore:
         return self._each(lambda root: check(root, self._path, self._patience))
 
     def _each(self, look: Callable[[int], Iterator[_T]]) -> Iterator[_T]:
-        with READING.about(self._path):
+        with READ_ERRORS.about(self._path):
             root = self._root()
             if root is not None:
                 with root as opened:
@@ -172,7 +172,7 @@ class FileStore:
 
     def _write(self, what: str, change: Callable[[write.Writer], _T], guard: Guard | None = None) -> _T:
         def work(writer: write.Writer) -> _T:
-            self._known = _identity(os.fstat(writer.root))
+            self._known = _identity(os.fstat(writer.root_fd))
             if guard is not None:
                 write.check_guard(writer, guard)
             return change(writer)
@@ -211,7 +211,7 @@ class FileStore:
 
         What looks damaged may be a writer at work; so it is read again while no writer can be.
         """
-        with READING.about(subject):
+        with READ_ERRORS.about(subject):
             root = self._root()
             if root is None:
                 return None

@@ -29,7 +29,7 @@ APPLICATION_ID: Final = int.from_bytes(b"kwrt", "big")
 """The four bytes at offset 68 of the file (sqlite.org/fileformat2.html §1.3) that say whose it is."""
 
 # SQLite keeps this text in every database, comments included, and `doctor` compares it: it must not change. What it
-# calls links.py and checksums.py is in store.py now.
+# calls checksums.py is in links.py.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """
@@ -51,7 +51,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             bytes BLOB NOT NULL      -- as the format, or the seal, made them, or zeros
         ) STRICT
         """,
-        # The row that is before all others, linked to the end (see store.py).
+        # The row that is before all others, linked to the end (see links.py).
         "INSERT INTO record VALUES ('', 0, 1811104489, '', NULL, 0, x'')",
     ),
 )
@@ -228,8 +228,8 @@ def _quoted(path: str) -> str:
 _BYTE: Final = 0xFF  # the low byte of an extended result code is the primary one (sqlite.org/rescode.html §4)
 _UNSYNCED: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 _NO_LOCK: Final = (
-    ": another process locked the store for longer than the setting `timeout` allows; nothing was written",
-    "try again, or raise `timeout`",
+    ": locked by another process for longer than the setting `timeout`; nothing was written",
+    "stop that process, or raise the setting `timeout` of the store",
 )
 _NOT_OPENED: Final = (
     ": the database, its -wal or its -shm file cannot be opened; nothing was written",
