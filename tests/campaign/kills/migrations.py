@@ -17,11 +17,11 @@ import keywright
 from keywright import KeyRing, Record, RecordInfo, Revision, Secret
 from keywright.errors import ConflictError, KeywrightError
 from keywright.lifecycle import primary
-from keywright.ring import create, migrate, state  # before the fork: a child must be killed at work, not at imports
+from keywright.ring import changes, create, migrate  # before the fork: a child must be killed at work, not at imports
 
 PAIRS = (("file", "sqlite"), ("sqlite", "file"), ("file", "file"), ("sqlite", "sqlite"))
 _NAMES = 9
-_PARTS = (create, migrate, state)
+_PARTS = (changes, create, migrate)
 _FIRE_SECONDS = 0.6
 _Everything = dict[str, tuple[RecordInfo, Secret | None]]
 

@@ -16,7 +16,7 @@ from kills.worker import ended, forked, killed_after, print_table, stop, told_to
 import keywright
 from keywright import KeyRing, Secret, State
 from keywright.errors import KeywrightError, SealError
-from keywright.ring import create, rewrap, state  # before the fork: a child must be killed at work, not at imports
+from keywright.ring import changes, create  # before the fork: a child must be killed at work, not at imports
 
 Pair = tuple[str, str]
 """A store backend and a seal."""
@@ -27,7 +27,7 @@ _SETTINGS: Mapping[str, tuple[str, Mapping[str, int]]] = {
     "master-key": ("key", {}),
 }
 _NAMES = 8
-_PARTS = (create, rewrap, state)
+_PARTS = (changes, create)
 _LONGEST_MOMENT_SECONDS = {"passphrase": 0.25, "master-key": 0.1}
 _FIRE_SECONDS = 1.0
 _Everything = dict[str, Secret]

@@ -57,7 +57,7 @@ def test_only_the_names_that_are_doubled_move(ring: Ring) -> None:
 
 
 TWO_KEYS = (
-    "stores 'file' and 'db': hold different keys, or one that was imported twice, under one name: {}; set {} to the "
+    "stores 'file' and 'db': have different keys under one name, or one key that was imported twice: {}; set {} to the "
     "store whose key counts"
 )
 

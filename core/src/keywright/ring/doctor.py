@@ -1,4 +1,9 @@
-"""What is wrong with plugins, settings, declared keys, stores and their records. Nothing is repaired."""
+"""What is wrong with plugins, settings, declared keys, stores and their records. Nothing is repaired.
+
+`examine` goes through plugins that failed, the settings of seals, stores and plugins, the declared keys, each store
+with its records, and at last the names that several stores have (`duplicates`). A check is an iterator of problems;
+what it raises is one more problem (`_collected`), so that it hides no other.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from functools import partial
-from itertools import combinations
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from keywright import lifecycle
-from keywright.config.layers import dotted
 from keywright.errors import (
     ConfigError,
     KeyNotFoundError,
@@ -25,6 +28,7 @@ from keywright.keys import Attributes
 from keywright.protocols import Problem
 from keywright.records import RecordInfo, State, format_time
 from keywright.ring.codec import is_read_back
+from keywright.ring.duplicates import find_duplicates, find_same_places
 from keywright.ring.plan import NewVersion, Plan, make_plan
 from keywright.ring.sealing import open_seal
 from keywright.ring.stores import CHAIN
@@ -43,84 +47,35 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _SLOW_BITS: Final = 1000
-_SHOWN: Final = 3
+_REPORT_IT: Final = "report it to the plugin's author"
 
 
-def _attempt(subject: str, action: Callable[[], _T]) -> _T | Problem:
+def _problem(subject: str, error: Exception) -> Problem:
+    if isinstance(error, KeywrightError):
+        return Problem.of(subject, error)
+    # Its message could quote a secret.
+    return Problem(subject, f"a plugin failed with {type(error).__name__}", _REPORT_IT)
+
+
+def _tried(subject: str, action: Callable[[], _T]) -> _T | Problem:
     """What `action` returns, or how it failed."""
     try:
         return action()
     except Exception as error:  # noqa: BLE001  (a broken plugin must not hide other problems)
-        return _failed(subject, error)
+        return _problem(subject, error)
 
 
-def _each(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Problem]:
+def _collected(subject: str, iterate: Callable[[], Iterable[_T]]) -> Iterator[_T | Problem]:
     """What `iterate` returns, and at the end how it failed, if it did."""
     try:
         yield from iterate()
     except Exception as error:  # noqa: BLE001  (a broken plugin must not hide other problems)
-        yield _failed(subject, error)
-
-
-def _failed(subject: str, error: Exception) -> Problem:
-    if isinstance(error, KeywrightError):
-        return Problem.of(subject, error)
-    # Its message could quote a secret.
-    return Problem(subject, f"a plugin failed with {type(error).__name__}", "report it to the plugin's author")
-
-
-def _checked(subject: str, check: Callable[[], Iterable[KeywrightError | Problem]]) -> Iterator[Problem]:
-    """The problems that `check` returns, and at the end how it failed, if it did."""
-    for problem in _each(subject, check):
-        yield problem if isinstance(problem, Problem) else Problem.of(subject, problem)
-
-
-def _failure(subject: str, action: Callable[[], object]) -> Iterator[Problem]:
-    """How `action` failed, if it did."""
-    found = _attempt(subject, action)
-    if isinstance(found, Problem):
-        yield found
-
-
-class _Half(Enum):
-    """Which half of a key is available."""
-
-    SECRET = 1
-    PUBLIC = 2
-    NONE = 3
+        yield _problem(subject, error)
 
 
 def examine(context: RingContext, only: str | None = None) -> Iterator[Problem]:
     """What is wrong with plugins, settings, declared keys and stores; with `only`, of stores that one and its seal."""
-    for failure in context.registry.failures:
-        yield Problem(failure.subject, failure.reason, "fix or uninstall it")
-    reported = set()
-    for subject, check_table in _configured(context, only):
-        for problem in _checked(subject, check_table):
-            reported.add(problem[1:])
-            yield problem
-    declared: dict[str, dict[str, KeyConfig]] = {}
-    for table in context.config.keys.values():
-        plan = _attempt("configuration", partial(_plan_of, context, table))
-        if isinstance(plan, Problem):
-            yield plan
-            continue
-        # A policy that is wrong itself is reported; it would object to each key.
-        problems = partial(_declaration_problems, context, table, plan, review=not reported)
-        yield from _checked("configuration", problems)
-        home = only or table.common().optional_text("store") or context.config.default_store
-        declared.setdefault(home, {})[table.name] = table
-    holders: dict[str, list[str]] = {}
-    same = _same_places(context) if only is None else {}
-    for store in context.config.stores if only is None else (only,):
-        if store in same:
-            hint = "remove one of the two tables, or correct its settings"
-            yield Problem(_subject(same[store], store), "have the same location", hint)
-        for problem in _store(context, store, declared.get(store, {}), {} if store in same else holders):
-            # A problem of a seal is not repeated for each record that it does not open.
-            if problem[1:] not in reported:
-                yield problem
-    yield from _duplicates(context, holders)
+    return _Examination(context, only).problems()
 
 
 def check_settings(context: RingContext) -> Iterator[KeywrightError]:
@@ -266,7 +221,7 @@ def _declaration_problems(
         except Exception as error:  # noqa: BLE001  (a third-party key type or format; its message could quote the key)
             yield PluginError(
                 f"{table.source}: {table.path}: a plugin failed with {type(error).__name__}",
-                hint="report it to the plugin's author",
+                hint=_REPORT_IT,
             )
 
 
@@ -316,54 +271,189 @@ def _check_policy(context: RingContext, opened: OpenStore, plan: Plan, table: Ke
     operations.rehearse(lambda: operations.describe("generate", opened, info, bits=plan.bits, dry_run=True))
 
 
-# Stores and their records
+# The examination
 
 
-def _store(
-    context: RingContext, store: str, declared: Mapping[str, KeyConfig], holders: dict[str, list[str]]
-) -> Iterator[Problem]:
-    """What is wrong with one store; `holders` gets the names of which it has a version that is not destroyed."""
-    subject = f"store {store!r}"
-    if context.config.stores[store].backend == CHAIN:
-        # Its stores are examined themselves.
-        yield from _failure(subject, lambda: list(context.stores.names("", store)))
-        for table in declared.values():
-            yield from _in_chain(context, store, table)
-        return
-    plain = _attempt(subject, lambda: context.stores.get(store).store)
-    if isinstance(plain, Problem):
-        yield plain
-        return
-    reported = set()
-    if hasattr(plain, "check"):
-        for problem in _checked(subject, cast("CheckedStore", plain).check):
-            # And as an error that is raised for a name which it affects would say it.
-            messages = (problem.message, *(f"{problem.subject}{joint}{problem.message}" for joint in (": ", " ")))
-            reported |= {(message, problem.hint) for message in messages}
-            yield problem
-    for problem in _names(context, context.stores.get(store), declared, holders):
+class _Half(Enum):
+    """Which half of a key is available."""
+
+    SECRET = 1
+    PUBLIC = 2
+    NONE = 3
+
+
+class _Examination:
+    """One run of `examine`, and what its checks remember for later ones.
+
+    Attributes:
+        declared: for each store, or chain, the declared keys that are looked for in it.
+        holders: for each name the stores that have, or may have, a version of it that is not destroyed.
+        same: the stores that are the same place as another one before them, each with that one.
+    """
+
+    def __init__(self, context: RingContext, only: str | None) -> None:
+        """As for `examine`."""
+        self._context = context
+        self._only = only
+        self.declared: dict[str, dict[str, KeyConfig]] = {}
+        self.holders: dict[str, list[str]] = {}
+        self.same = find_same_places(context) if only is None else {}
+
+    def problems(self) -> Iterator[Problem]:
+        """All of them."""
+        context, only = self._context, self._only
+        for failure in context.registry.failures:
+            yield Problem(failure.subject, failure.reason, "fix or uninstall it")
+        reported = set()
+        for subject, check_table in _configured(context, only):
+            for problem in _collected(subject, check_table):
+                reported.add(problem[1:])
+                yield problem
+        # A policy that is wrong itself is reported; it would object to each key.
+        review = not reported
+        for table in context.config.keys.values():
+            yield from _collected("configuration", partial(self._declared_key, table, review=review))
+        for store in context.config.stores if only is None else (only,):
+            # A problem of a seal is not repeated for each record that it does not open.
+            yield from (problem for problem in self._store(store) if problem[1:] not in reported)
+        yield from find_duplicates(context, self.holders)
+
+    def _declared_key(self, table: KeyConfig, *, review: bool) -> Iterator[Problem]:
+        plan = _plan_of(self._context, table)
+        home = self._only or table.common().optional_text("store") or self._context.config.default_store
+        self.declared.setdefault(home, {})[table.name] = table
+        for error in _declaration_problems(self._context, table, plan, review=review):
+            yield Problem.of("configuration", error)
+
+    def _store(self, store: str) -> Iterator[Problem]:
+        stores, subject = self._context.stores, f"store {store!r}"
+        if store in self.same:
+            hint = "remove one of the two tables, or correct its settings"
+            yield Problem(f"stores {self.same[store]!r} and {store!r}", "have the same location", hint)
+        if self._context.config.stores[store].backend == CHAIN:
+            # Its stores are examined themselves.
+            listed = _collected(subject, lambda: stores.names("", store))
+            yield from (found for found in listed if isinstance(found, Problem))
+            for table in self.declared.get(store, {}).values():
+                yield from self._in_chain(store, table)
+            return
+        plain = _tried(subject, lambda: stores.get(store).store)
+        if isinstance(plain, Problem):
+            yield plain
+            return
+        reported = set()
+        if hasattr(plain, "check"):
+            for problem in _collected(subject, cast("CheckedStore", plain).check):
+                # And as an error that is raised for a name which it affects would say it.
+                messages = (problem.message, *(f"{problem.subject}{joint}{problem.message}" for joint in (": ", " ")))
+                reported |= {(message, problem.hint) for message in messages}
+                yield problem
         # What the store reported is not repeated for each name that it affects.
-        if problem[1:] not in reported:
-            yield problem
+        yield from (problem for problem in self._names(stores.get(store)) if problem[1:] not in reported)
 
+    def _names(self, opened: OpenStore) -> Iterator[Problem]:
+        declared, scanned, last = self.declared.get(opened.name, {}), set(), ""
+        for infos in _scanned(opened):
+            last = infos[0].name
+            scanned.add(last)
+            yield from self._name(opened, infos, last)
+        for name in _collected(f"store {opened.name!r}", opened.names):
+            if isinstance(name, Problem):
+                yield name
+            elif name > last:
+                scanned.add(name)
+                yield from self._unscanned(opened, name)
+        # A store that cannot list its names, or not all of them, may have these.
+        for name in sorted(declared.keys() - scanned):
+            yield from self._unscanned(opened, name)
 
-def _names(
-    context: RingContext, opened: OpenStore, declared: Mapping[str, KeyConfig], holders: dict[str, list[str]]
-) -> Iterator[Problem]:
-    listed, last = set(), ""
-    for infos in _scanned(opened):
-        last = infos[0].name
-        listed.add(last)
-        yield from _name(context, opened, infos, last, declared.get(last), holders)
-    for name in _each(f"store {opened.name!r}", opened.names):
-        if isinstance(name, Problem):
-            yield name
-        elif name > last:
-            listed.add(name)
-            yield from _unscanned(context, opened, name, declared.get(name), holders)
-    # A store that cannot list its names, or not all of them, may have these.
-    for name in sorted(declared.keys() - listed):
-        yield from _unscanned(context, opened, name, declared[name], holders)
+    def _unscanned(self, opened: OpenStore, name: str) -> Iterator[Problem]:
+        infos = _tried(f"{name} in store {opened.name!r}", lambda: opened.store.versions(name))
+        if isinstance(infos, Problem):
+            self._hold(opened, name)
+            yield infos
+        else:
+            yield from self._name(opened, infos, name)
+
+    def _hold(self, opened: OpenStore, name: str) -> None:
+        if opened.name not in self.same:
+            self.holders.setdefault(name, []).append(opened.name)
+
+    def _name(self, opened: OpenStore, infos: Sequence[RecordInfo], name: str) -> Iterator[Problem]:
+        subject, table = f"{name} in store {opened.name!r}", self.declared.get(opened.name, {}).get(name)
+        if not infos:
+            if table is not None:
+                yield from _missing(opened, subject, table)
+            return
+        is_ours = False
+        for info in infos:
+            where = f"{info.reference} in store {opened.name!r}"
+            found = _tried(where, partial(self._read, opened, info))
+            if isinstance(found, Problem):
+                yield found
+            elif found is _Half.PUBLIC and is_ours and not opened.capabilities.keys_stay_inside:
+                # Another process can add a public key to a sealed store without the master key.
+                yield Problem(
+                    where,
+                    "is a public key after a secret one, and no command puts one there",
+                    "check who can write to the store, then destroy it: nothing that it verifies was signed here",
+                )
+            is_ours = is_ours or found is _Half.SECRET
+        is_destroyed = all(info.state is State.DESTROYED for info in infos)
+        if not is_destroyed:
+            self._hold(opened, name)
+        # A name that has only tombstones was destroyed on purpose, unless it is still declared.
+        if table is not None or not is_destroyed:
+            yield from self._lifecycle(infos, subject, table)
+
+    def _in_chain(self, chain: str, table: KeyConfig) -> Iterator[Problem]:
+        """What is wrong with a declared name that is looked for in a chain, beside what is wrong with its records."""
+        subject = f"{table.name} in chain {chain!r}"
+        try:
+            opened = self._context.stores.get(chain, name=table.name)
+            infos = opened.store.versions(table.name)
+        except Exception:  # noqa: BLE001  (the store that fails is reported itself)
+            return
+        refusal = _tried(subject, lambda: opened.writable)
+        if infos:
+            yield from self._lifecycle(infos, subject, table)
+            if isinstance(refusal, Problem) and table.common()["rotate_every"] is not None:
+                yield refusal
+        elif not isinstance(refusal, Problem):
+            yield from _missing(opened, subject, table)
+
+    def _read(self, opened: OpenStore, info: RecordInfo) -> _Half:
+        """Open a record as its users would: unseal, decode, and check that all parts belong together."""
+        try:
+            key = opened.load(info)
+        except KeyNotFoundError:
+            if info not in opened.store.versions(info.name):
+                return _Half.NONE  # removed since it was listed, and perhaps created again
+            raise
+        if key.secret is not None:
+            return _Half.SECRET
+        if key.public is not None:
+            self._context.registry.key_type(key.type).validate(key)
+        return _Half.NONE if key.public is None or info.state is State.DESTROYED else _Half.PUBLIC
+
+    def _lifecycle(self, infos: Sequence[RecordInfo], subject: str, table: KeyConfig | None) -> Iterator[Problem]:
+        now = self._context.clock()
+        if lifecycle.primary(infos, now) is None:
+            reason, hint = lifecycle.why_not(infos, now)
+            yield Problem(subject, f"no version signs: {reason}", hint)
+            return
+        rotate_every = None if table is None else table.common().optional_duration("rotate_every")
+        if table is None or rotate_every is None:
+            return
+        newest = lifecycle.overdue(infos, rotate_every, now)
+        if newest is not None and newest.created is not None:
+            yield Problem(
+                subject,
+                f"its rotation is overdue: version {newest.version} was created at "
+                f"{format_time(newest.created.replace(microsecond=0))}, and {table.path}.rotate_every is "
+                f"{format_duration(rotate_every)}",
+                f"run `keywright rotate --due {table.name}`",
+            )
 
 
 def _scanned(opened: OpenStore) -> Iterator[Sequence[RecordInfo]]:
@@ -373,247 +463,12 @@ def _scanned(opened: OpenStore) -> Iterator[Sequence[RecordInfo]]:
             yield from opened.scan()
 
 
-def _unscanned(
-    context: RingContext, opened: OpenStore, name: str, table: KeyConfig | None, holders: dict[str, list[str]]
-) -> Iterator[Problem]:
-    infos = _attempt(f"{name} in store {opened.name!r}", lambda: opened.store.versions(name))
-    if isinstance(infos, Problem):
-        holders.setdefault(name, []).append(opened.name)
-        yield infos
-    else:
-        yield from _name(context, opened, infos, name, table, holders)
-
-
-def _name(
-    context: RingContext,
-    opened: OpenStore,
-    infos: Sequence[RecordInfo],
-    name: str,
-    table: KeyConfig | None,
-    holders: dict[str, list[str]],
-) -> Iterator[Problem]:
-    subject = f"{name} in store {opened.name!r}"
-    if not infos:
-        if table is not None:
-            yield from _missing(opened, subject, table)
-        return
-    is_ours = False
-    for info in infos:
-        where = f"{info.reference} in store {opened.name!r}"
-        found = _attempt(where, partial(_read, context, opened, info))
-        if isinstance(found, Problem):
-            yield found
-        elif found is _Half.PUBLIC and is_ours and not opened.capabilities.keys_stay_inside:
-            # Another process can add a public key to a sealed store without the master key.
-            what = "is a public key after a secret one, and no command puts one there"
-            yield Problem(
-                where,
-                what,
-                "check who can write to the store, then destroy it: nothing that it verifies was signed here",
-            )
-        is_ours = is_ours or found is _Half.SECRET
-    is_destroyed = all(info.state is State.DESTROYED for info in infos)
-    if not is_destroyed:
-        holders.setdefault(name, []).append(opened.name)
-    # A name that has only tombstones was destroyed on purpose, unless it is still declared.
-    if table is not None or not is_destroyed:
-        yield from _lifecycle(context, infos, subject, table)
-
-
-def _in_chain(context: RingContext, chain: str, table: KeyConfig) -> Iterator[Problem]:
-    """What is wrong with a declared name that is looked for in a chain, beside what is wrong with its records."""
-    subject = f"{table.name} in chain {chain!r}"
-    try:
-        opened = context.stores.get(chain, name=table.name)
-        infos = opened.store.versions(table.name)
-    except Exception:  # noqa: BLE001  (the store that fails is reported itself)
-        return
-    refusal = _attempt(subject, lambda: opened.writable)
-    if infos:
-        yield from _lifecycle(context, infos, subject, table)
-        if isinstance(refusal, Problem) and table.common()["rotate_every"] is not None:
-            yield refusal
-    elif not isinstance(refusal, Problem):
-        yield from _missing(opened, subject, table)
-
-
-def _read(context: RingContext, opened: OpenStore, info: RecordInfo) -> _Half:
-    """Open a record as its users would: unseal, decode, and check that all parts belong together."""
-    try:
-        key = opened.load(info)
-    except KeyNotFoundError:
-        if info not in opened.store.versions(info.name):
-            return _Half.NONE  # removed since it was listed, and perhaps created again
-        raise
-    if key.secret is not None:
-        return _Half.SECRET
-    if key.public is not None:
-        context.registry.key_type(key.type).validate(key)
-    return _Half.NONE if key.public is None or info.state is State.DESTROYED else _Half.PUBLIC
-
-
 def _missing(opened: OpenStore, subject: str, table: KeyConfig) -> Iterator[Problem]:
     if opened.capabilities.writable:
         what = f"is declared as {table.path}, but does not exist"
         yield Problem(subject, what, f"run `keywright ensure {table.name}`")
         return
     # The store's own error names the place where it looked, and what should be there.
-    yield from _failure(subject, lambda: opened.store.get(table.name, 1))
-
-
-def _lifecycle(
-    context: RingContext, infos: Sequence[RecordInfo], subject: str, table: KeyConfig | None
-) -> Iterator[Problem]:
-    now = context.clock()
-    if lifecycle.primary(infos, now) is None:
-        reason, hint = lifecycle.why_not(infos, now)
-        yield Problem(subject, f"no version signs: {reason}", hint)
-        return
-    rotate_every = None if table is None else table.common().optional_duration("rotate_every")
-    if table is None or rotate_every is None:
-        return
-    newest = lifecycle.overdue(infos, rotate_every, now)
-    if newest is not None and newest.created is not None:
-        yield Problem(
-            subject,
-            f"its rotation is overdue: version {newest.version} was created at "
-            f"{format_time(newest.created.replace(microsecond=0))}, and {table.path}.rotate_every is "
-            f"{format_duration(rotate_every)}",
-            f"run `keywright rotate --due {table.name}`",
-        )
-
-
-# Names that more than one store has: migrations that are not complete, and conflicts that none resolves
-
-
-def _same_places(context: RingContext) -> Mapping[str, str]:
-    """The stores that are the same place as another one before them, each with that one."""
-    found: dict[str, str] = {}
-    places: dict[str, OpenStore] = {}
-    for name, table in context.config.stores.items():
-        opened = None if table.backend == CHAIN else _attempt(name, partial(context.stores.get, name))
-        if opened is None or isinstance(opened, Problem):
-            continue  # a chain has no place, and what cannot be opened is reported elsewhere
-        first = next((other for other, place in places.items() if opened.is_same_place(place)), None)
-        if first is None:
-            places[name] = opened
-        else:
-            found[name] = first
-    return found
-
-
-def _duplicates(context: RingContext, holders: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    """A finding for each pair of stores that have names in common, and another for names that no migration can move.
-
-    `holders` has for every name the stores that have it.
-    """
-    moving: dict[tuple[str, str], list[str]] = {}
-    unused: dict[tuple[str, str], list[str]] = {}
-    different: dict[tuple[str, str], list[str]] = {}
-    for name, stores in holders.items():
-        if len(stores) == 1:
-            continue
-        home = next((store for store in _looked_for_in(context, name) if store in stores), None)
-        for one, other in combinations(stores, 2):
-            if _attempt(name, partial(_differ, context, name, one, other)) is True:
-                if name not in context.config.keys or "store" not in context.config.key(name).given:
-                    different.setdefault((one, other), []).append(name)
-            elif home is None:
-                unused.setdefault((one, other), []).append(name)
-            elif home in (one, other):
-                moving.setdefault((other if home == one else one, home), []).append(name)
-    for (source, target), names in moving.items():
-        yield _moving(context, holders, source, target, names)
-    for (one, other), names in unused.items():
-        setting = f"{dotted('keys', names[0])}.store"
-        yield Problem(
-            _subject(one, other),
-            f"{_both(names)}, and the configuration looks for {_them(names)} in neither: {_some(names)}",
-            f"set {setting} to the store that keeps it" + _likewise(names),
-        )
-    for (one, other), names in different.items():
-        yield Problem(
-            _subject(one, other),
-            f"hold different keys, or one that was imported twice, under one name: {', '.join(names)}",
-            f"set {dotted('keys', names[0])}.store to the store whose key counts" + _likewise(names),
-        )
-
-
-def _moving(
-    context: RingContext, holders: Mapping[str, Sequence[str]], source: str, target: str, names: Sequence[str]
-) -> Problem:
-    """Names that were migrated in part, or copied while the configuration still points at the source."""
-    what = f"{_both(names)}, and the configuration looks for {_them(names)} in store {target!r}: {_some(names)}"
-    for store in (source, target):
-        if not context.stores.get(store).capabilities.writable:
-            it = _them(names)
-            way = f"store {store!r} is read-only, so if the other is to keep {it}, unset {it} there by hand"
-            return Problem(_subject(source, target), what, way)
-    # Without names, `migrate` would move everything else in the source too, or refuse to remove anything.
-    moved = set(names)
-    stays = any(
-        source in stores and name not in moved and (target in stores or target not in _looked_for_in(context, name))
-        for name, stores in holders.items()
-    )
-    command = f"keywright migrate --from {source} --to {target} --delete-source"
-    if stays:
-        command = " ".join((command, *names))
-    return Problem(
-        _subject(source, target),
-        what,
-        f"run `{command}`, or if store {source!r} is to keep {_them(names)}, change the configuration first",
-    )
-
-
-def _looked_for_in(context: RingContext, name: str) -> tuple[str, ...]:
-    """The stores in which the configuration looks for a name; of a chain, the one that is written to comes first."""
-
-    def stores() -> tuple[str, ...]:
-        table = context.stores.configured(name)
-        if table.backend != CHAIN:
-            return (table.name,)
-        write_to = table.given.get("write_to")
-        return (*((str(write_to.value),) if write_to else ()), *context.stores.chain(table).stores)
-
-    found = _attempt(name, stores)
-    return () if isinstance(found, Problem) else found
-
-
-def _differ(context: RingContext, name: str, one: str, other: str) -> bool:
-    """Whether two stores have no version of a name in common, or have a version with different keys or times."""
-    # A key that was imported twice has two creation times, and neither takes precedence.
-    timed = all(context.stores.get(store).capabilities.metadata for store in (one, other))
-    first, second = (_identities(context.stores.get(store), name, timed=timed) for store in (one, other))
-    both = first.keys() & second.keys()
-    return not both or any(first[version] != second[version] for version in both)
-
-
-def _identities(opened: OpenStore, name: str, *, timed: bool) -> dict[int, tuple[object, ...]]:
-    """What identifies the key of each version."""
-
-    def identity(info: RecordInfo) -> tuple[object, ...]:
-        times = (info.created, info.expires, info.overlap) if timed else ()
-        return info.key_type, info.kid, info.public, *times
-
-    return {info.version: identity(opened.described(info)) for info in opened.store.versions(name)}
-
-
-def _subject(one: str, other: str) -> str:
-    return f"stores {one!r} and {other!r}"
-
-
-def _both(names: Sequence[str]) -> str:
-    return "one name is in both" if len(names) == 1 else f"{len(names)} names are in both"
-
-
-def _them(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "them"
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + rest
-
-
-def _likewise(names: Sequence[str]) -> str:
-    return "" if len(names) == 1 else ", and that of the others likewise"
+    found = _tried(subject, lambda: opened.store.get(table.name, 1))
+    if isinstance(found, Problem):
+        yield found

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from keywright.protocols import Capabilities, Problem, Store
     from keywright.records import RecordInfo
     from keywright.ring.bound import Decrypter, Encrypter, Signer, Verifier
+    from keywright.ring.changes import RewrapResult
     from keywright.ring.codec import Report
     from keywright.ring.migrate import MigrationResult
-    from keywright.ring.rewrap import RewrapResult
     from keywright.ring.schedule import Due
     from keywright.secret import Secret
 
@@ -553,19 +553,19 @@ class KeyRing:
             PolicyError: `NAME` has no primary.
             ConfigError: a label is not valid.
         """
-        from keywright.ring.state import label
+        from keywright.ring.changes import label
 
         return label(self._context, reference, labels, store=store)
 
     def disable(self, reference: str, *, reason: str = "", store: str | None = None) -> RecordInfo:
         """Stop a version from signing and verifying, until it is enabled again. Raises: as `destroy`."""
-        from keywright.ring.state import change_state
+        from keywright.ring.changes import change_state
 
         return change_state(self._context, "disable", reference, State.DISABLED, reason, store)
 
     def enable(self, reference: str, *, reason: str = "", store: str | None = None) -> RecordInfo:
         """Let a disabled version sign and verify again, as far as its time has not passed. Raises: as `destroy`."""
-        from keywright.ring.state import change_state
+        from keywright.ring.changes import change_state
 
         return change_state(self._context, "enable", reference, State.ENABLED, reason, store)
 
@@ -574,7 +574,7 @@ class KeyRing:
 
         `NAME` alone is enough where it has one version. Raises: as `destroy`.
         """
-        from keywright.ring.state import change_state
+        from keywright.ring.changes import change_state
 
         return change_state(self._context, "compromise", reference, State.COMPROMISED, reason, store)
 
@@ -591,7 +591,7 @@ class KeyRing:
             ConfigError: the reason is not printable text, or over 1000 characters with those of its states before,
                 which are kept after it.
         """
-        from keywright.ring.state import change_state
+        from keywright.ring.changes import change_state
 
         return change_state(self._context, "destroy", reference, State.DESTROYED, reason, store)
 
@@ -660,7 +660,7 @@ class KeyRing:
             SealError: the seal has no usable master key.
             StoreError: its names cannot be listed.
         """
-        from keywright.ring.rewrap import rewrap
+        from keywright.ring.changes import rewrap
 
         return rewrap(self._context, store)
 

@@ -1,9 +1,17 @@
-"""Migration: the versions of a store are copied to another, compared, and removed from the source if asked for."""
+"""Migration: the versions of a store are copied to another, compared, and removed from the source if asked for.
+
+Names are copied in rounds until the source no longer changes. Of each name every version is planned first: it is
+`identical` in the target, is to be `copied` or `updated` there, or is in `conflict` or has `failed` with an error. A
+conflict, or a version that the target cannot store, bars the whole name. The steps are then done from the newest
+version to the oldest; the first that fails stops the older ones. If every version of every name was compared in the
+target, and the source is to be emptied, each name is at last `removed` from it, or `kept` if it changed since.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
@@ -139,43 +147,61 @@ def _setting_of_source(context: RingContext, name: str, source: str, target: str
     return context.config.key(name).given.get("store") or next(default)
 
 
-class Snapshot(NamedTuple):
-    """The revisions of a name's versions when all of them were compared, as hashes, for there may be millions.
+class NameState(Enum):
+    """What a migration knows of a name."""
+
+    NEW = "it was not looked at yet"
+    LEFT = "a version failed or is in conflict, which was reported, or the name is gone: nothing more is done to it"
+    COPIED = "each of its versions is in the target, as the source had it"
+
+
+class Progress(NamedTuple):
+    """The progress of one name. Of revisions only hashes are kept, for there may be millions of names.
 
     Attributes:
-        source, target: the hash for each store.
-        versions: the numbers of the versions.
+        state: how far it came; the others are of a name that is `COPIED`.
+        versions: the numbers of its versions.
+        source, target: the revisions of these versions in each store, when all of them were compared, hashed.
     """
 
-    source: int
-    target: int
-    versions: tuple[int, ...]
+    state: NameState
+    versions: tuple[int, ...] = ()
+    source: int = 0
+    target: int = 0
 
 
-def _hash_infos(infos: Sequence[RecordInfo]) -> int:
+_NEW: Final = Progress(NameState.NEW)
+
+
+def _hash_infos(infos: Iterable[RecordInfo]) -> int:
     return hash(tuple((info.version, info.revision) for info in infos))
 
 
 class Step(NamedTuple):
-    """What is to be done to a version.
+    """What is to be done to a version, or was.
 
     Attributes:
         info: the version in the source.
         outcome: the result, once the step is done.
-        version: the version as it was read.
         revision: the revision of the copy in the target, if there is one.
-        write: copies it, reads it back and compares; returns its revision there. None: nothing is to be written.
+        write: copies the version, reads it back and compares; returns its revision there, and None in a dry run. None:
+            nothing is to be written.
+        is_unsealed: as `MigrationResult.unsealed`.
         error: why nothing can be done.
         bars: for that reason nothing of the whole name is to be written.
     """
 
     info: RecordInfo
     outcome: Outcome
-    version: PlainVersion | None = None
     revision: Revision | None = None
-    write: Callable[[], Revision] | None = None
+    write: Callable[[], Revision | None] | None = None
+    is_unsealed: bool = False
     error: KeywrightError | None = None
     bars: bool = False
+
+    def failed(self, error: KeywrightError, *, bars: bool = False) -> Step:
+        """The step, if this prevents it."""
+        return Step(self.info, _outcome_of(error), error=error, bars=bars)
 
 
 class Migrator:
@@ -194,8 +220,7 @@ class Migrator:
         self._target = target
         self._dry_run = dry_run
         self._update = update
-        # None: not all versions were compared.
-        self._snapshots: dict[str, Snapshot | None] = {}
+        self._progress: dict[str, Progress] = {}
         self.is_clean = True
 
     def copy_all(self, names: Sequence[str]) -> Iterator[MigrationResult]:
@@ -206,17 +231,13 @@ class Migrator:
             StoreError: the names cannot be listed.
         """
         for _ in range(1 if self._dry_run else _ROUNDS):
-            changed = False
+            has_changed = False
             for name in dict.fromkeys(names) if names else self._source.names():
-                before = self._snapshots.get(name)
-                # What failed or is in conflict is reported once.
-                is_new = name not in self._snapshots
-                if is_new or (before is not None and before.source != _hash_infos(self._source.store.versions(name))):
-                    changed = True
-                    # The target has our own copy, unless it was changed there.
-                    again = before is not None and before.target == self._hash_target(name, before.versions)
-                    yield from self._copy_name(name, again=again)
-            if not changed:
+                before = self._progress.get(name, _NEW)
+                if before.state is NameState.NEW or self._has_changed(name, before):
+                    has_changed = True
+                    yield from self._copy_name(name, before)
+            if not has_changed:
                 return
         if not self._dry_run:
             self.is_clean = False
@@ -226,9 +247,9 @@ class Migrator:
 
     def remove_all(self) -> Iterator[MigrationResult]:
         """Remove each name from the source that has not changed since it was compared, there and in the target."""
-        for name, compared in self._snapshots.items():
-            if compared is None:
-                continue  # it was removed from the source meanwhile
+        for name, compared in self._progress.items():
+            if compared.state is not NameState.COPIED:
+                continue  # another process removed it from the source meanwhile
             try:
                 self._remove_name(name, compared)
             except KeywrightError as error:
@@ -254,193 +275,169 @@ class Migrator:
             return None
         return self._operations.run(request, action)
 
-    def _hash_target(self, name: str, versions: Sequence[int]) -> int:
-        """The hash of the revisions that these versions have in the target."""
-        return _hash_infos([info for info in self._target.store.versions(name) if info.version in versions])
+    def _has_changed(self, name: str, before: Progress) -> bool:
+        return before.state is NameState.COPIED and before.source != _hash_infos(self._source.store.versions(name))
+
+    def _is_unchanged_in_target(self, name: str, before: Progress) -> bool:
+        """Whether the versions that were copied are in the target as they were compared."""
+        infos = self._target.store.versions(name)
+        return before.target == _hash_infos(info for info in infos if info.version in before.versions)
 
     # Copying
 
-    def _copy_name(self, name: str, *, again: bool) -> Iterator[MigrationResult]:
-        """Copy the versions of a name; if the target cannot take one of them, none.
-
-        `again`: what is in the target is our own copy.
-        """
-        self._snapshots[name] = None
+    def _copy_name(self, name: str, before: Progress) -> Iterator[MigrationResult]:
+        """Copy the versions of a name, the newest first; if the target cannot take one of them, none."""
+        # What is in the target is our own copy, unless it was changed there.
+        is_ours = before.state is NameState.COPIED and self._is_unchanged_in_target(name, before)
+        self._progress[name] = Progress(NameState.LEFT)
         try:
             infos = self._source.store.versions(name)
             there = self._target.store.versions(name) if infos else ()
-            steps = [self._plan(info, infos, there, again=again) for info in reversed(infos)]
+            steps = [self._plan(info, infos, there, is_ours=is_ours) for info in reversed(infos)]
             # Another migration may have removed it meanwhile.
             is_gone = any(isinstance(step.error, KeyNotFoundError) for step in steps)
-            if is_gone and not self._source.store.versions(name):
+            if not infos or (is_gone and not self._source.store.versions(name)):
                 return
         except KeywrightError as error:
             self.is_clean = False
-            yield _refused(name, error)
+            yield MigrationResult(name, _outcome_of(error), error)
             return
-        is_complete = bool(infos)
         stopped = next((step.error for step in steps if step.bars), None)
         is_barred = stopped is not None
-        revisions: dict[int, Revision] = {}
-        for step in steps:
-            left_out = None if stopped is None else self._left_out(step.info, stopped, is_barred=is_barred)
-            result = self._copy(step, left_out, revisions, again=again)
-            is_complete = is_complete and result.error is None
-            self.is_clean = self.is_clean and result.error is None
+        revisions: dict[int, Revision | None] = {}
+        for planned in steps:
+            step = planned
+            if planned.write is not None:
+                if stopped is None:
+                    step = self._write(planned, planned.write, is_ours=is_ours)
+                else:
+                    step = self._left_out(planned, stopped, is_barred=is_barred)
             # An older version alone would sign in the target, where it is superseded in the source.
-            stopped = stopped or result.error
-            # What was copied before, and has not changed, was reported then.
-            if not again or result.outcome != "identical":
-                yield result
-        if is_complete:
-            copied = sorted(revisions.items())
-            self._snapshots[name] = Snapshot(_hash_infos(infos), hash(tuple(copied)), tuple(sorted(revisions)))
-
-    def _plan(self, info: RecordInfo, infos: Sequence[RecordInfo], there: Sequence[RecordInfo], *, again: bool) -> Step:
-        """The step for a version of `infos`; `there` is what the target has of the name."""
-        target = self._target
-        try:
-            one = _read(self._source, info)
-        except KeywrightError as error:
-            return Step(info, "failed", error=error)
-        try:
-            _check_supported(one, target)
-            found = None
-            with suppress(KeyNotFoundError):
-                found = _read(target, RecordInfo(name=info.name, version=info.version))
-            if found is None:
-                _check_room(one, target, infos, there)
-                sealed = target.codec.seal(one.info, one.payload)
-                return Step(info, "copied", one, write=partial(_add, one, target, sealed))
-            if one.equals(found):
-                return Step(info, "identical", one, found.revision)
-            is_ours = again or (self._update and one.may_replace(found))
-            if not (is_ours and one.differs_in_state(found)):
-                raise self._conflict(one, found)
-        except KeywrightError as error:
-            return Step(info, "conflict" if _is_conflict(error) else "failed", error=error, bars=True)
-        return Step(info, "updated", one, found.revision, partial(_replace, one, target, found))
-
-    def _plan_again(self, info: RecordInfo, *, again: bool) -> Step:
-        """The step for a version that another process wrote there meanwhile: nothing is to be done, or why not."""
-        step = self._plan(info, (), (), again=again)
-        if step.write is None:
-            return step
-        error = ConflictError(
-            f"{info.reference} changed in store {self._target.name!r} while it was copied",
-            hint="run the same command again",
-        )
-        return Step(info, "conflict", error=error)
-
-    def _copy(
-        self, step: Step, left_out: KeywrightError | None, revisions: dict[int, Revision], *, again: bool
-    ) -> MigrationResult:
-        """Do a step; `revisions` gets the version's revision in the target, as it was compared."""
-        reference = step.info.reference
-        if step.error is not None:
-            return _refused(reference, step.error)
-        if step.revision is not None:
+            stopped = stopped or step.error
             revisions[step.info.version] = step.revision
-        is_unsealed = self._source.seal.name is not None and self._target.seal.name is None
-        has_payload = step.version is not None and step.version.payload is not None
-        done = MigrationResult(reference, step.outcome, unsealed=is_unsealed and has_payload)
-        if step.version is None or step.write is None:
-            return done
-        if left_out is not None:
-            return _refused(reference, left_out)
-        try:
-            written = self._run("migrate", self._target, step.version.info, step.write, bits=step.version.bits)
-        except (ConflictError, KeyExistsError):
-            # Another migration may have copied the same version.
-            return self._copy(self._plan_again(step.info, again=again), None, revisions, again=again)
-        except KeywrightError as error:
-            return _refused(reference, error)
-        revisions[step.info.version] = written or Revision("")
-        return done
-
-    def _left_out(self, info: RecordInfo, stopped: KeywrightError, *, is_barred: bool) -> KeywrightError:
-        reference = info.reference
-        if _is_conflict(stopped):
-            return ConflictError(
-                f"{reference} was not copied, because another version of the name is in conflict",
-                hint="resolve that conflict, then run the command again",
-            )
-        if is_barred:
-            return type(stopped)(
-                f"{reference} was not copied, because store {self._target.name!r} cannot keep another version of "
-                f"the name",
-                hint="resolve that conflict, then run the command again",
-            )
-        return StoreUnavailableError(
-            f"{reference} was not copied, because a newer version could not be copied",
-            hint="fix the error of that version first",
+            # What was copied before, and has not changed, was reported then.
+            if not is_ours or step.outcome != "identical":
+                yield MigrationResult(step.info.reference, step.outcome, step.error, step.is_unsealed)
+        if stopped is not None:
+            self.is_clean = False
+            return
+        copies = sorted(revisions.items())
+        self._progress[name] = Progress(
+            NameState.COPIED, tuple(sorted(revisions)), _hash_infos(infos), hash(tuple(copies))
         )
 
-    def _conflict(self, one: PlainVersion, there: PlainVersion) -> ConflictError:
-        source, target = self._source.name, self._target.name
-        reference = one.info.reference
-        subject = f"{reference} in store {target!r}"
-        if one.differs_in_state(there):
-            if one.may_replace(there):
-                return ConflictError(
-                    f"{subject} has other labels or another state", hint="pass --update to overwrite it from the source"
+    def _plan(
+        self, info: RecordInfo, infos: Sequence[RecordInfo], in_target: Sequence[RecordInfo], *, is_ours: bool
+    ) -> Step:
+        """The step for a version of `infos`; `in_target` is what the target has of the name."""
+        target, step = self._target, Step(info, "identical")
+        try:
+            version = _read(self._source, info)
+        except KeywrightError as error:
+            return step.failed(error)
+        is_unsealed = version.payload is not None and self._source.seal.name is not None and target.seal.name is None
+        copy: PlainVersion | None = None
+        try:
+            _check_supported(version, target)
+            with suppress(KeyNotFoundError):
+                copy = _read(target, RecordInfo(name=info.name, version=info.version))
+            if copy is None:
+                _check_room(version, target, infos, in_target)
+                write = partial(_add, version, target, target.codec.seal(version.info, version.payload))
+            elif version.equals(copy):
+                return step._replace(revision=copy.revision, is_unsealed=is_unsealed)
+            elif version.differs_in_state(copy) and (is_ours or (self._update and version.may_replace(copy))):
+                write = partial(_replace, version, target, copy)
+            else:
+                raise self._conflict(version, copy)
+        except KeywrightError as error:
+            return step.failed(error, bars=True)
+        reviewed = partial(self._run, "migrate", target, version.info, write, bits=version.bits)
+        return Step(info, "copied" if copy is None else "updated", write=reviewed, is_unsealed=is_unsealed)
+
+    def _write(self, step: Step, write: Callable[[], Revision | None], *, is_ours: bool) -> Step:
+        """Do a step that writes. Returns it as it was done, or with what prevented it."""
+        try:
+            return step._replace(revision=write() or Revision(""))
+        except (ConflictError, KeyExistsError):
+            # Another migration may have copied the same version: then it is identical now.
+            again = self._plan(step.info, (), (), is_ours=is_ours)
+            if again.write is None:
+                return again
+            return step.failed(
+                ConflictError(
+                    f"{step.info.reference} changed in store {self._target.name!r} while it was copied",
+                    hint="run the same command again",
                 )
-            behind = target if one.info.state is State.DESTROYED else source
-            command = "compromise" if there.info.state is State.COMPROMISED and behind == source else "destroy"
-            return ConflictError(
-                f"{subject} is {there.info.state.value}, and in store {source!r} it is {one.info.state.value}, which "
-                "no migration settles",
-                hint=(
-                    f"to have it so in both, run `keywright --store {behind} {command} {reference}`, and then the same "
-                    "command with --update"
-                ),
             )
-        if one.is_same_key(there):
+        except KeywrightError as error:
+            return step.failed(error)
+
+    def _left_out(self, step: Step, stopped: KeywrightError, *, is_barred: bool) -> Step:
+        """The step of a version that is not written, because of another one of its name."""
+        what = f"{step.info.reference} was not copied, because"
+        hint = "resolve that conflict, then run the command again"
+        if _outcome_of(stopped) == "conflict":
+            return step.failed(ConflictError(f"{what} another version of the name is in conflict", hint=hint))
+        if is_barred:
+            message = f"{what} store {self._target.name!r} cannot keep another version of the name"
+            return step.failed(type(stopped)(message, hint=hint))
+        message = f"{what} a newer version could not be copied"
+        return step.failed(StoreUnavailableError(message, hint="fix the error of that version first"))
+
+    def _conflict(self, version: PlainVersion, copy: PlainVersion) -> ConflictError:
+        source, target, info = self._source.name, self._target.name, version.info
+        subject = f"{info.reference} in store {target!r}"
+        if not version.differs_in_state(copy):
+            what = "the same key with other dates, as if imported twice" if version.is_same_key(copy) else "another key"
+            return ConflictError(f"{subject} is {what}", hint=_decide(info))
+        if version.may_replace(copy):
             return ConflictError(
-                f"{subject} is the same key with other dates, as if imported twice",
-                hint=_decide(one.info),
+                f"{subject} has other labels or another state", hint="pass --update to overwrite it from the source"
             )
-        return ConflictError(f"{subject} is another key", hint=_decide(one.info))
+        behind = target if info.state is State.DESTROYED else source
+        command = "compromise" if copy.info.state is State.COMPROMISED and behind == source else "destroy"
+        return ConflictError(
+            f"{subject} is {copy.info.state.value}, and in store {source!r} it is {info.state.value}, which no "
+            "migration settles",
+            hint=f"to have it so in both, run `keywright --store {behind} {command} {info.reference}`, and then the "
+            "same command with --update",
+        )
 
     # Removing
 
-    def _remove_name(self, name: str, compared: Snapshot) -> None:
+    def _remove_name(self, name: str, compared: Progress) -> None:
         """Remove a name from the source, or rehearse that. Raises: ConflictError, if it is not as it was compared."""
         source, target = self._source, self._target
         infos = source.store.versions(name)
         kept = [] if self._dry_run else [_read(source, info) for info in infos]
         is_changed = _hash_infos(infos) != compared.source
-        if is_changed or (not self._dry_run and self._hash_target(name, compared.versions) != compared.target):
+        if is_changed or not (self._dry_run or self._is_unchanged_in_target(name, compared)):
             raise ConflictError(
                 f"{name} changed after it was copied, so it was not removed", hint="run the same command again"
             )
         expected = [info.revision for info in infos]
         self._run("remove", source, infos[-1], lambda: source.writable.remove(name, expected))
-        if self._dry_run or self._hash_target(name, compared.versions) == compared.target:
+        if self._dry_run or self._is_unchanged_in_target(name, compared):
             return
         # It was removed there at the same moment, or the two stores are one under two names.
-        for one in reversed(kept):
+        for version in reversed(kept):
             with suppress(KeyExistsError):  # it exists again already
-                _add(one, source, source.codec.seal(one.info, one.payload))
+                _add(version, source, source.codec.seal(version.info, version.payload))
         raise ConflictError(
             f"store {target.name!r} lost {name} meanwhile, so it was restored in the source", hint="compare both stores"
         )
 
-    def _is_moved(self, name: str, compared: Snapshot) -> bool:
+    def _is_moved(self, name: str, compared: Progress) -> bool:
         try:
-            is_gone = not self._source.store.versions(name)
-            return is_gone and self._hash_target(name, compared.versions) == compared.target
+            return not self._source.store.versions(name) and self._is_unchanged_in_target(name, compared)
         except KeywrightError:
             return False
 
 
-def _is_conflict(error: KeywrightError) -> bool:
-    """Whether the target has another version there."""
-    return isinstance(error, ConflictError | KeyExistsError)
-
-
-def _refused(reference: str, error: KeywrightError) -> MigrationResult:
-    return MigrationResult(reference, "conflict" if _is_conflict(error) else "failed", error)
+def _outcome_of(error: KeywrightError) -> Outcome:
+    """`conflict` if the target has another version there."""
+    return "conflict" if isinstance(error, ConflictError | KeyExistsError) else "failed"
 
 
 def _decide(info: RecordInfo) -> str:
