@@ -17,7 +17,7 @@ from refusals import refuses
 from support.errors import text_of
 from support.problems import lines_of
 
-from keywright import CheckedStore, Options, RecordInfo, Secret, Store, StoreBackend
+from keywright import CheckedStore, RecordInfo, Secret, Store
 from keywright.errors import (
     AccessDeniedError,
     ConfigError,
@@ -27,7 +27,6 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
-from keywright_env import EnvBackend
 
 Opener = Callable[..., AbstractContextManager[Store]]
 TABLE = {"a": "TEST_KEY", "a@3": "TEST_KEY_3", "a@10": "TEST_KEY_10", "b/c@2": "TEST_KEY_B", "b": "TEST_KEY_NONE"}
@@ -66,19 +65,6 @@ def test_the_table_says_which_variable_holds_which_version(monkeypatch: pytest.M
         assert list(store.names()) == ["a", "b/c"]
 
 
-def test_a_name_in_the_table_has_no_default_variable(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
-    """The table decides alone for the names that it has."""
-    monkeypatch.setenv("KEYWRIGHT_KEY_B_C", "x")
-
-    with opened(TABLE) as store:
-        assert store.versions("b/c") == ()
-        with refuses(
-            KeyNotFoundError,
-            'no environment variable is configured for key "b/c@1"; add "b/c@1" to the setting `variables`',
-        ):
-            store.get("b/c", 1)
-
-
 def test_default_variables_are_not_listed(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
     """A variable does not tell which name it stands for."""
     monkeypatch.setenv("KEYWRIGHT_KEY_A_B", "x")
@@ -112,29 +98,23 @@ def test_bytes_come_back_exactly(opened: Opener, value: bytes) -> None:
     assert answer.stdout == value
 
 
-def test_a_file_comes_back_exactly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener) -> None:
-    """Zero bytes and newlines included."""
-    (tmp_path / "key").write_bytes(bytes(range(256)) + b"\n")
-    monkeypatch.setenv("TEST_KEY_FILE", str(tmp_path / "key"))
-
-    with opened({"a": "TEST_KEY"}) as store:
-        assert store.get("a", 1).payload == Secret(bytes(range(256)) + b"\n")
-        assert store.versions("a") == (RecordInfo(name="a", version=1),)
-        assert list(store.names()) == ["a"]
-
-
+@pytest.mark.parametrize("content", [bytes(range(256)) + b"\n", bytes(1_048_576)], ids=["every byte", "a mebibyte"])
 @pytest.mark.parametrize("mode", [0o400, 0o600, 0o640, 0o444, 0o755])
-def test_container_secrets_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener, mode: int) -> None:
-    """A symbolic link to a link to a file that everybody may read, as Kubernetes mounts them."""
+def test_container_secrets_are_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener, mode: int, content: bytes
+) -> None:
+    """A symbolic link to a link to a file that everybody may read, as Kubernetes mounts them; exactly its bytes."""
     (tmp_path / "..2026").mkdir()
-    (tmp_path / "..2026" / "key").write_bytes(b"x")
+    (tmp_path / "..2026" / "key").write_bytes(content)
     (tmp_path / "..2026" / "key").chmod(mode)
     (tmp_path / "..data").symlink_to("..2026")
     (tmp_path / "key").symlink_to("..data/key")
-    monkeypatch.setenv("KEYWRIGHT_KEY_A_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("TEST_KEY_FILE", str(tmp_path / "key"))
 
-    with opened() as store:
-        assert store.get("a", 1).payload == Secret(b"x")
+    with opened({"a": "TEST_KEY"}) as store:
+        assert store.get("a", 1).payload == Secret(content)
+        assert store.versions("a") == (RecordInfo(name="a", version=1),)
+        assert list(store.names()) == ["a"]
 
 
 def test_the_environment_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
@@ -148,74 +128,68 @@ def test_the_environment_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch, o
 
 
 @pytest.mark.parametrize(
-    ("there", "newest"),
+    ("there", "versions"),
     [
         pytest.param(["TEST_KEY"], 1, id="the oldest"),
         pytest.param(["TEST_KEY_3"], 3, id="one in the middle"),
         pytest.param(["TEST_KEY", "TEST_KEY_3_FILE"], 3, id="two, one in a file"),
-    ],
-)
-def test_an_older_key_does_not_step_in_for_a_newer_one(
-    monkeypatch: pytest.MonkeyPatch, opened: Opener, there: list[str], newest: int
-) -> None:
-    """Where the table names a newer version and its variable is not set, the older is not made the primary again."""
-    for variable in there:
-        monkeypatch.setenv(variable, "x")
-
-    with opened(TABLE) as store, pytest.raises(CorruptedStoreError) as caught:
-        store.versions("a")
-
-    assert text_of(caught.value) == (
-        f'no environment variable for key "a@10" is set, but one for version {newest} is; set TEST_KEY_10, or '
-        'remove "a@10" from the setting `variables` of the store'
-    )
-
-
-@pytest.mark.parametrize(
-    ("there", "versions"),
-    [
         pytest.param([], [], id="none"),
         pytest.param(["TEST_KEY_10"], [10], id="the newest alone"),
         pytest.param(["TEST_KEY", "TEST_KEY_10_FILE"], [1, 10], id="the newest in a file"),
     ],
 )
-def test_older_versions_may_be_gone(
-    monkeypatch: pytest.MonkeyPatch, opened: Opener, there: list[str], versions: list[int]
+def test_an_older_key_does_not_step_in_for_a_newer_one(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, there: list[str], versions: list[int] | int
 ) -> None:
-    """A variable of an old version that is not set any more is a version that is not there."""
+    """If the newest version of the table is not set, no older one becomes the primary; older ones may be gone."""
     for variable in there:
         monkeypatch.setenv(variable, "x")
 
     with opened(TABLE) as store:
-        assert [info.version for info in store.versions("a")] == versions
+        if isinstance(versions, list):
+            assert [info.version for info in store.versions("a")] == versions
+            return
+        message = (
+            f'no environment variable for key "a@10" is set, but one for version {versions} is; set TEST_KEY_10, or '
+            'remove "a@10" from the setting `variables`'
+        )
+        with refuses(CorruptedStoreError, message):
+            store.versions("a")
 
 
-def test_an_unset_variable_is_not_found(opened: Opener) -> None:
-    """The error names what could be set."""
-    with opened(TABLE) as store, pytest.raises(KeyNotFoundError) as caught:
-        store.get("a", 1)
-
-    assert text_of(caught.value) == (
-        'no environment variable for key "a@1" is set; set TEST_KEY to the key, or TEST_KEY_FILE to the path of a file '
-        "with the key"
-    )
+NOT_SET = (
+    'no environment variable for key "a@1" is set; set TEST_KEY to the key, or TEST_KEY_FILE to the path of a file '
+    "with the key"
+)
+NOT_CONFIGURED = 'no environment variable is configured for key "{0}"; add "{0}" to the setting `variables`'
 
 
-@pytest.mark.parametrize(("name", "version"), [("a", 2), ("c", 2), ("a.file", 1), ("../a", 2)])
-def test_what_no_variable_can_hold_is_not_found(
-    monkeypatch: pytest.MonkeyPatch, opened: Opener, name: str, version: int
+@pytest.mark.parametrize(
+    ("name", "version", "message"),
+    [
+        pytest.param("a", 1, NOT_SET, id="not set"),
+        *(
+            pytest.param(name, version, NOT_CONFIGURED.format(f"{name}@{version}"), id=what)
+            for what, name, version in (
+                ("not in the table", "a", 2),
+                ("only version 1 has a default variable", "c", 2),
+                ("a name in the table has no default variable", "b/c", 1),
+                ("the default variable would be the file of another name", "a.file", 1),
+                ("no name", "../a", 2),
+            )
+        ),
+    ],
+)
+def test_what_no_variable_holds_is_not_found(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, name: str, version: int, message: str
 ) -> None:
-    """A version that is not in the table, and a name whose default variable would be another's file."""
+    """The error names what could be set, or configured."""
     monkeypatch.setenv("KEYWRIGHT_KEY_A_FILE", "/nowhere")
+    monkeypatch.setenv("KEYWRIGHT_KEY_B_C", "x")
 
-    with opened({"a": "TEST_KEY"}) as store, pytest.raises(KeyNotFoundError) as caught:
-        store.get(name, version)
-
-    assert text_of(caught.value) == (
-        f'no environment variable is configured for key "{name}@{version}"; add "{name}@{version}" to the setting '
-        "`variables`"
-    )
-    with opened({"a": "TEST_KEY"}) as store:
+    with opened(TABLE) as store:
+        with refuses(KeyNotFoundError, message):
+            store.get(name, version)
         assert [info for info in store.versions(name) if info.version == version] == []
 
 
@@ -266,15 +240,6 @@ def test_a_file_that_cannot_be_a_key_is_refused(
     assert os.listdir("/dev/fd") == before
 
 
-def test_a_file_of_just_a_mebibyte_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener) -> None:
-    """The limit itself is allowed."""
-    (tmp_path / "key").write_bytes(bytes(1_048_576))
-    monkeypatch.setenv("TEST_KEY_FILE", str(tmp_path / "key"))
-
-    with opened(TABLE) as store:
-        assert len(store.get("a", 1).payload or b"") == 1_048_576
-
-
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="Linux has a file that opens and does not read")
 def test_a_file_whose_reading_fails_is_unavailable(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
     """What the system says when it cannot read is passed on."""
@@ -315,21 +280,6 @@ def test_a_file_that_this_user_may_not_read_is_refused(monkeypatch: pytest.Monke
         "AccessDeniedError: TEST_KEY_FILE points to a file that this user may not read; make it readable for this "
         "user only"
     )
-
-
-@pytest.mark.parametrize(("variable", "to"), [("TEST_KEY", "the key"), ("TEST_KEY_FILE", "a path")])
-def test_a_variable_that_is_set_but_empty_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, opened: Opener, variable: str, to: str
-) -> None:
-    """An empty secret is a mishap upstream, never "no such key"."""
-    monkeypatch.setenv(variable, "")
-    message = f"the environment variable {variable} is set but empty; set it to {to}, or unset it"
-
-    with opened(TABLE) as store, refuses(CorruptedStoreError, message):
-        store.get("a", 1)
-
-    with opened({"a": "TEST_KEY"}) as store:
-        assert len(store.versions("a")) == 1
 
 
 @pytest.mark.parametrize("call", ["get", "versions"])
@@ -412,85 +362,57 @@ def test_a_system_that_cannot_tell_who_may_write_refuses_files(monkeypatch: pyte
     )
 
 
-def test_the_backend_is_one() -> None:
-    """It has what the protocol asks for, and its stores take no writes."""
-    backend: StoreBackend = EnvBackend()
-
-    with backend.open(Options({"variables": {}})) as store:
-        assert not hasattr(store, "create")
-        assert repr(store) == "<env store>"
-    assert isinstance(backend, StoreBackend)
-    assert [(setting.name, setting.default) for setting in backend.settings] == [("variables", {})]
-    assert not backend.capabilities.writable
-    assert not backend.capabilities.metadata
-
-
-def test_the_plugin_loads_nothing_else() -> None:
-    """Registering the backend imports its own module alone."""
-    script = (
-        "import sys, keywright.errors; from keywright import Capabilities, Setting, hookimpl, parse_reference;"
-        " before = set(sys.modules); import keywright_env;"
-        " keywright_env.keywright_register_store_backends();"
-        " print(*sorted(set(sys.modules) - before))"
-    )
-
-    loaded = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout.decode().split()
-
-    assert loaded == ["keywright_env"]
-
-
-def _examined(opened: Opener, variable: str) -> list[str]:
-    with opened({"a": variable}) as store:
-        return lines_of(cast("CheckedStore", store).check())
-
-
 EXPOSED = (
     "TEST_KEY_FILE: points to a file that other users may read; run `chmod go-r` on it, and replace the key if others "
     "may have read it"
 )
+EMPTY_VARIABLE = "the environment variable {0} is set but empty; set it to {1}, or unset it"
 
 
 @pytest.mark.parametrize(
-    ("mode", "told"), [(0o400, False), (0o600, False), (0o640, True), (0o604, True), (0o444, True)]
+    ("owner", "mode", "problems"),
+    [
+        *(pytest.param(65534, mode, [], id=f"{mode:o}") for mode in (0o400, 0o600)),
+        *(pytest.param(65534, mode, [EXPOSED], id=f"{mode:o}") for mode in (0o640, 0o604, 0o444)),
+        pytest.param(0, 0o444, [], id="root's, as container engines mount secrets"),
+    ],
 )
-def test_a_file_that_others_may_read_is_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener, mode: int, told: bool
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_doctor_reports_a_file_that_others_may_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener, owner: int, mode: int, problems: list[str]
 ) -> None:
-    """Whether the group or everybody may read a user's file, the doctor hears of it; no descriptor stays open."""
+    """The group or everybody, unless it is root's. No descriptor stays open."""
     path = tmp_path / "key"
     path.write_bytes(b"the key")
     path.chmod(mode)
-    if os.geteuid() == 0:
-        os.chown(path, 65534, -1)  # what is root's is a container secret
+    os.chown(path, owner, -1)
     monkeypatch.setenv("TEST_KEY_FILE", str(path))
-    os.close(free := os.open(os.devnull, os.O_RDONLY))
+    before = os.listdir("/dev/fd")
 
-    faults = _examined(opened, "TEST_KEY")
-
-    os.close(still_free := os.open(os.devnull, os.O_RDONLY))
-    assert still_free == free
-    assert faults == ([EXPOSED] if told else [])
+    assert _problems(opened) == problems
+    assert os.listdir("/dev/fd") == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="makes a file of root's")
-def test_container_secrets_are_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opener) -> None:
-    """A file of root's may be readable for all: so container engines mount secrets."""
-    path = tmp_path / "key"
-    path.write_bytes(b"the key")
-    path.chmod(0o444)
-    monkeypatch.setenv("TEST_KEY_FILE", str(path))
+@pytest.mark.parametrize(
+    ("variable", "what"), [("TEST_KEY", "the key"), ("TEST_KEY_FILE", "a path")], ids=["variable", "file"]
+)
+def test_a_variable_that_is_set_but_empty_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, opened: Opener, variable: str, what: str
+) -> None:
+    """An empty secret is a mishap upstream, never "no such key"; `doctor` reports it, and nothing for a set one."""
+    not_set = _problems(opened)
+    monkeypatch.setenv("TEST_KEY_3", "the key")
+    monkeypatch.setenv(variable, "")
+    message = EMPTY_VARIABLE.format(variable, what)
 
-    assert _examined(opened, "TEST_KEY") == []
+    with opened({"a": "TEST_KEY"}) as store:
+        with refuses(CorruptedStoreError, message):
+            store.get("a", 1)
+        assert len(store.versions("a")) == 1
+    assert not_set == []
+    assert _problems(opened) == [f"TEST_KEY: {message}"]
 
 
-def test_a_variable_in_order_is_no_fault(monkeypatch: pytest.MonkeyPatch, opened: Opener) -> None:
-    """A variable that holds something, or is not set, is nothing to tell; one that is empty is."""
-    assert _examined(opened, "TEST_KEY") == []
-
-    monkeypatch.setenv("TEST_KEY", "the key")
-    assert _examined(opened, "TEST_KEY") == []
-
-    monkeypatch.setenv("TEST_KEY", "")
-    assert _examined(opened, "TEST_KEY") == [
-        "TEST_KEY: the environment variable TEST_KEY is set but empty; set it to the key, or unset it"
-    ]
+def _problems(opened: Opener) -> list[str]:
+    with opened({"a": "TEST_KEY", "a@3": "TEST_KEY_3"}) as store:
+        return lines_of(cast("CheckedStore", store).check())

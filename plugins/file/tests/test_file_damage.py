@@ -7,6 +7,7 @@ from binascii import crc32
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from refusals import refuses
@@ -149,22 +150,6 @@ def test_lock_that_is_no_file(reopen: Reopen, make: Make, root: Path, kind: int)
             )
 
 
-def test_lost_key_is_told_from_public_only(reopen: Reopen, make: Make, root: Path) -> None:
-    """Where a key was, its absence is damage; where none was, it is not; where it was destroyed, neither."""
-    with reopen() as store:
-        store.create(make("public", payload=None))
-        store.create(make("lost"))
-        gone = store.create(make("gone"))
-        store.destroy(make("gone", payload=None, state=State.DESTROYED).info, gone.revision)
-        (root / "lost/@1/key").unlink()
-
-    with reopen() as store:
-        assert store.get("public", 1).payload is None
-        assert store.get("gone", 1).payload is None
-        with pytest.raises(CorruptedStoreError):
-            store.get("lost", 1)
-
-
 STRAYS = [
     pytest.param("a/@x", True, "a in {root}: unexpected directory (`a/@x`): it is not a valid version", id="x"),
     pytest.param("a/@01", True, "a in {root}: unexpected directory (`a/@01`): it is not a valid version", id="01"),
@@ -199,20 +184,6 @@ def test_strays_among_the_names(
 
     assert text_of(found.value) == message.format(root=root) + AWAY
     assert [one for one in lines_of(store.check()) if "may be read" not in one] == [text_of(found.value)]
-
-
-def test_a_file_in_a_versions_place(store: FileStore, make: Make, root: Path) -> None:
-    """There may have been a version, so it is not simply to be moved away."""
-    store.create(make())
-    (root / "a/@2").write_bytes(b"x")
-
-    with pytest.raises(CorruptedStoreError) as found:
-        store.versions("a")
-
-    assert text_of(found.value) == (
-        f"a in {root}: unexpected file or link (`a/@2`) in the place of a version; restore that version from a "
-        "backup, or move the file away if there never was one"
-    )
 
 
 def test_root_that_is_a_file(reopen: Reopen, make: Make, root: Path) -> None:
@@ -391,15 +362,6 @@ def test_names_of_checksums(store: FileStore, make: Make, root: Path, name: str,
             )
 
 
-def test_empty_payload_that_grew(store: FileStore, make: Make, root: Path) -> None:
-    """A payload of no bytes has a checksum too."""
-    store.create(make(payload=b""))
-    (root / "a/@1/key").write_bytes(b"x")
-
-    with pytest.raises(CorruptedStoreError):
-        store.get("a", 1)
-
-
 CHECKSUMS = [
     pytest.param([], "the checksum of the key file is missing", id="missing"),
     pytest.param([checksum(b"other")], "the key file is damaged", id="wrong"),
@@ -443,25 +405,6 @@ def test_versions_read_no_key(store: FileStore, make: Make, root: Path) -> None:
     assert [version.name for version in seen] == [info.name]
 
 
-def test_a_damaged_key_is_not_changed(store: FileStore, make: Make, root: Path) -> None:
-    """What would hide the damage is refused, and leaves it as it is."""
-    store.create(make())
-    (root / "a/@1/key").write_bytes(b"damaged")
-    before = files(root / "a/@1")
-
-    revision = store.versions("a")[0].revision
-    changes: list[Callable[[], object]] = [
-        lambda: store.update_info(make(x="y").info, revision),
-        lambda: store.replace_payload("a", 1, Secret(b"canary-two"), revision),
-    ]
-    for change in changes:
-        with refuses(CorruptedStoreError, f"a@1 in {root}: the key file is damaged{RESTORE}"):
-            change()
-
-    assert files(root / "a/@1") == before
-    assert (root / "a/@1/key").read_bytes() == b"damaged"
-
-
 def test_a_damaged_key_can_be_destroyed(store: FileStore, make: Make, root: Path) -> None:
     """Most of a secret may still be in it."""
     store.create(make())
@@ -482,16 +425,6 @@ def test_payloads_with_one_checksum(store: FileStore, make: Make, root: Path) ->
     assert checksum(words[0]) == checksum(words[1])
     assert store.get("a", 1) == Record(info, Secret(words[1]))
     assert files(root / "a/@1") == [checksum(words[1]), "key", "meta.json"]
-
-
-def test_a_new_payload_leaves_one_checksum(store: FileStore, make: Make, root: Path) -> None:
-    """An update of the payload takes away every checksum but its own."""
-    info = store.create(make())
-    (root / "a/@1" / checksum(b"stray")).touch()
-
-    store.replace_payload("a", 1, Secret(b"canary-two"), info.revision)
-
-    assert files(root / "a/@1") == [checksum(b"canary-two"), "key", "meta.json"]
 
 
 @pytest.mark.parametrize("held", [b"canary-one", b"canary-two"], ids=["old", "new"])
@@ -532,73 +465,46 @@ def test_a_damaged_key_is_not_settled(reopen: Reopen, make: Make, root: Path) ->
     assert files(place) == before
 
 
-LEFT = [
-    pytest.param("key", "the file `key` of a version that has no secret still exists; remove that file", id="key"),
-    pytest.param(
-        checksum(b"canary-one"),
-        "the file `crc32-…` of a version that has no secret still exists; remove that file",
-        id="checksum",
-    ),
-]
+LEFT = "the file `{}` of a version that has no secret still exists; remove that file"
+EXPOSED = "the file `crc32-…` may be read by other users; run `chmod 0600` on it"
+SECOND = (
+    "the checksum of another payload is beside the key; of the files `crc32-…`, keep the one with the CRC-32 of the "
+    "key, and remove the others"
+)
+MISPLACED = f"expected a file or directory of the store, found a link or a special file{RESTORE}"
+TOMBSTONE = {"payload": None, "state": State.DESTROYED}
 
 
-@pytest.mark.parametrize(("file", "message"), LEFT)
-@pytest.mark.parametrize("state", [State.DESTROYED, State.ENABLED], ids=["destroyed", "public-only"])
-def test_what_is_left_of_a_key(store: FileStore, make: Make, root: Path, state: State, file: str, message: str) -> None:
-    """A key or checksum where none belongs is not a payload and no damage, but the doctor is told, without its "
-    "digits."""
-    store.create(make(payload=None, state=state))
+@pytest.mark.parametrize(
+    ("record", "file", "mode", "problems"),
+    [
+        pytest.param(TOMBSTONE, "key", 0o600, [LEFT.format("key")], id="key of a destroyed version"),
+        pytest.param({"payload": None}, "key", 0o600, [LEFT.format("key")], id="key of a public key"),
+        pytest.param(TOMBSTONE, checksum(b"x"), 0o600, [LEFT.format("crc32-…")], id="checksum of a destroyed version"),
+        pytest.param({"payload": None}, checksum(b"x"), 0o600, [LEFT.format("crc32-…")], id="checksum of a public key"),
+        pytest.param(TOMBSTONE, "key", 0o644, [SEEN, LEFT.format("key")], id="key that others may read"),
+        pytest.param({}, checksum(b"other"), 0o600, [SECOND], id="second checksum"),
+        pytest.param({}, checksum(b"canary-one"), 0o644, [EXPOSED], id="checksum that others may read"),
+        pytest.param({}, checksum(b"canary-one"), None, [MISPLACED], id="link in place of a checksum"),
+    ],
+)
+def test_doctor_reports_what_does_not_belong_to_a_key(
+    store: FileStore, make: Make, root: Path, record: dict[str, Any], file: str, mode: int | None, problems: list[str]
+) -> None:
+    """It does no harm, is no payload and no damage; the digits of a checksum are not shown."""
+    made = make(**record)
+    store.create(made)
     path = root / "a/@1" / file
-    path.touch(mode=0o600)
-
-    assert store.get("a", 1).payload is None
-    assert store.versions("a")[0].state is state
-    assert lines_of(store.check()) == [f"a@1 in {root}: {message}"]
-
-
-def test_what_is_left_of_a_key_and_others_may_read(store: FileStore, make: Make, root: Path) -> None:
-    """The key file of a destroyed version is not a payload, but anyone who could read it has seen the key."""
-    info = store.create(make())
-    store.destroy(make(payload=None, state=State.DESTROYED).info, info.revision)
-    path = root / "a/@1/key"
     path.touch()
-    path.chmod(0o644)
+    if mode is None:
+        path.unlink()
+        path.symlink_to("key")
+    else:
+        path.chmod(mode)
 
-    assert lines_of(store.check()) == [
-        (
-            f"a@1 in {root}: other users may read or change the key file; run `chmod 0600` on it, and replace the "
-            f"key if others may have read it"
-        ),
-        f"a@1 in {root}: the file `key` of a version that has no secret still exists; remove that file",
-    ]
-
-
-def test_check_reports_a_second_checksum(store: FileStore, make: Make, root: Path) -> None:
-    """A checksum that fits no key does no harm, but is one more that would be taken for right."""
-    store.create(make())
-    (root / "a/@1" / checksum(b"other")).touch(mode=0o600)
-
-    assert lines_of(store.check()) == [
-        (
-            f"a@1 in {root}: the checksum of another payload is beside the key; of the files `crc32-…`, keep "
-            "the one with the CRC-32 of the key, and remove the others"
-        )
-    ]
-
-
-def test_check_looks_at_checksums_as_at_other_files(store: FileStore, make: Make, root: Path) -> None:
-    """One that others may read, and a link in the place of one, are told."""
-    store.create(make())
-    path = root / "a/@1" / checksum(b"canary-one")
-    path.chmod(0o644)
-    exposed = lines_of(store.check())
-    path.unlink()
-    path.symlink_to("key")
-
-    assert exposed == [f"a@1 in {root}: the file `crc32-…` may be read by other users; run `chmod 0600` on it"]
-    assert lines_of(store.check()) == [
-        f"a@1 in {root}: expected a file or directory of the store, found a link or a special file{RESTORE}"
-    ]
+    assert store.get("a", 1).payload == made.payload
+    assert store.versions("a")[0].state is made.info.state
+    assert lines_of(store.check()) == [f"a@1 in {root}: {problem}" for problem in problems]
 
 
 NOWHERE = "nowhere"
@@ -614,6 +520,7 @@ def elsewhere(root: Path) -> Path:
     return place
 
 
+@pytest.mark.parametrize("link", [True, False], ids=["link", "file"])
 @pytest.mark.parametrize(
     ("stray", "fault"),
     [
@@ -626,12 +533,12 @@ def elsewhere(root: Path) -> Path:
         pytest.param("b", "(`b`) among the names; move it out of the store", id="name"),
     ],
 )
-def test_a_link_to_a_directory_among_the_names(
-    store: FileStore, make: Make, root: Path, elsewhere: Path, stray: str, fault: str
+def test_a_link_or_file_among_the_names(
+    store: FileStore, make: Make, root: Path, elsewhere: Path, stray: str, fault: str, link: bool
 ) -> None:
-    """It is neither a version nor a name, whatever it leads to."""
+    """It is neither a version nor a name, whatever it leads to; in the place of a version, one may be lost."""
     store.create(make())
-    (root / stray).symlink_to(elsewhere)
+    (root / stray).symlink_to(elsewhere) if link else (root / stray).write_bytes(b"x")
     subject = f"a in {root}" if stray == "a/@2" else str(root)
 
     with pytest.raises(CorruptedStoreError) as found:

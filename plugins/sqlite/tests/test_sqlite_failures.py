@@ -12,14 +12,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from refusals import refuses
 from support.errors import text_of
 
-from keywright import Options, Record, Secret, State, WritableStore
+from keywright import Record, Secret, State, WritableStore
 from keywright.errors import (
     ConfigError,
     CorruptedStoreError,
@@ -29,7 +28,6 @@ from keywright.errors import (
     StoreUnavailableError,
     UnsupportedOperationError,
 )
-from keywright_sqlite import SqliteBackend
 from keywright_sqlite.database import store_error
 from keywright_sqlite.store import SqliteStore
 
@@ -86,21 +84,15 @@ def test_every_code_has_its_error(code: str, kind: type[StoreError], message: st
     assert text_of(error) == f"keys.db{message}"
 
 
-def test_text_that_is_no_text_is_damage() -> None:
-    """The module's own error about it has no code, and quotes it."""
-    error = store_error("keys.db", sqlite3.OperationalError("Could not decode to UTF-8 column 'name' with text 'x'"))
+def test_errors_of_the_module_have_no_code() -> None:
+    """About text that is not UTF-8, which it quotes, it is damage; otherwise the store is unavailable."""
+    no_text = store_error("keys.db", sqlite3.OperationalError("Could not decode to UTF-8 column 'name' with text 'x'"))
+    other = store_error("keys.db", sqlite3.ProgrammingError("something internal"))
 
-    assert type(error) is CorruptedStoreError
-    assert text_of(error) == f"keys.db{DAMAGED}"
-
-
-def test_an_error_without_a_code_is_unavailable() -> None:
-    """What the module itself reports has no code."""
-    error = store_error("keys.db", sqlite3.ProgrammingError("something internal"))
-
-    assert type(error) is StoreUnavailableError
-    assert text_of(error) == (
-        "keys.db: SQLite reports an error without a code; nothing was written; check the disk and try again"
+    assert (type(no_text), text_of(no_text)) == (CorruptedStoreError, f"keys.db{DAMAGED}")
+    assert (type(other), text_of(other)) == (
+        StoreUnavailableError,
+        "keys.db: SQLite reports an error without a code; nothing was written; check the disk and try again",
     )
 
 
@@ -260,66 +252,45 @@ def test_a_timeout_beyond_what_sqlite_counts_is_refused(path: str, opened: Opene
         pass
 
 
-def test_a_system_without_posix_permissions_is_refused(
-    monkeypatch: pytest.MonkeyPatch, path: str, opened: Opener
+@pytest.mark.parametrize(
+    ("lack", "kind", "message"),
+    [
+        pytest.param(
+            lambda patch: patch.delattr(os, "geteuid"),
+            UnsupportedOperationError,
+            "the sqlite store keeps other users out by POSIX permissions, which this system lacks; use another store",
+            id="no POSIX permissions",
+        ),
+        pytest.param(
+            lambda patch: patch.setitem(sys.modules, "sqlite3", None),
+            StoreUnavailableError,
+            "the sqlite store needs SQLite, which this Python was built without; use another Python or store",
+            id="no SQLite",
+        ),
+        pytest.param(
+            lambda patch: [
+                patch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0)),
+                patch.setattr(sqlite3, "sqlite_version", "3.36.0"),
+            ],
+            StoreUnavailableError,
+            "the sqlite store needs SQLite 3.37 or newer, and this Python has 3.36.0; use another Python or store",
+            id="no STRICT tables",
+        ),
+    ],
+)
+def test_a_system_that_lacks_something_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    opened: Opener,
+    lack: Callable[[pytest.MonkeyPatch], object],
+    kind: type[StoreError],
+    message: str,
 ) -> None:
-    """Where files cannot be kept from others there is no store."""
-    monkeypatch.delattr(os, "geteuid")
+    """POSIX permissions, SQLite itself, and a version of it that has STRICT tables are needed."""
+    lack(monkeypatch)
 
-    with pytest.raises(UnsupportedOperationError) as caught, opened(path):
+    with refuses(kind, message), opened(path):
         pass
-
-    assert text_of(caught.value) == (
-        "the sqlite store keeps other users out by POSIX permissions, which this system lacks; use another store"
-    )
-
-
-def test_a_python_without_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch, path: str, opened: Opener) -> None:
-    """The module is optional in a Python that was built by hand."""
-    monkeypatch.setitem(sys.modules, "sqlite3", None)
-
-    with pytest.raises(StoreUnavailableError) as caught, opened(path):
-        pass
-
-    assert text_of(caught.value) == (
-        "the sqlite store needs SQLite, which this Python was built without; use another Python or store"
-    )
-
-
-def test_an_old_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch, path: str, opened: Opener) -> None:
-    """STRICT tables came with 3.37."""
-    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
-    monkeypatch.setattr(sqlite3, "sqlite_version", "3.36.0")
-
-    with pytest.raises(StoreUnavailableError) as caught, opened(path):
-        pass
-
-    assert text_of(caught.value) == (
-        "the sqlite store needs SQLite 3.37 or newer, and this Python has 3.36.0; use another Python or store"
-    )
-
-
-def test_the_plugin_loads_nothing_heavy() -> None:
-    """Registering the backend imports neither SQLite nor JSON."""
-    script = (
-        "import sys, keywright.errors; from keywright import Capabilities, Setting, hookimpl;"
-        " before = set(sys.modules); import keywright_sqlite;"
-        " keywright_sqlite.keywright_register_store_backends();"
-        " print(*sorted(set(sys.modules) - before))"
-    )
-
-    loaded = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout.decode().split()
-
-    assert loaded == ["keywright_sqlite"]
-
-
-def test_options_have_a_default_timeout() -> None:
-    """Five seconds, and a path that someone must give."""
-    defaults = {setting.name: setting.default for setting in SqliteBackend.settings}
-
-    assert defaults["timeout"] == timedelta(seconds=5)
-    assert repr(defaults["path"]) == "REQUIRED"
-    assert Options({"timeout": defaults["timeout"]}).duration("timeout") == timedelta(seconds=5)
 
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
@@ -351,50 +322,39 @@ def _destroy(store: WritableStore, name: str) -> None:
     store.destroy(replace(record.info, state=State.DESTROYED), record.info.revision)
 
 
-def test_a_full_disk_is_read(disk: Path, opened: Opener, make: Make) -> None:
-    """SQLite's index of the log has no room there, and is not needed."""
+@pytest.fixture
+def full(disk: Path, opened: Opener, make: Make) -> str:
+    """The path of a store that holds `a`, on a disk without room."""
     path = str(disk / "keys.db")
     with opened(path) as store:
         store.create(make("a"))
     _fill(disk)
+    return path
 
-    with opened(path) as store:
-        assert list(store.names()) == ["a"]
+
+def test_a_full_disk_is_read(full: str, opened: Opener, make: Make) -> None:
+    """SQLite's index of the log has no room there, and is not needed; each reader lets others in after each call."""
+    with opened(full, seconds=0) as store, opened(full, seconds=0) as other:
+        assert list(store.names()) == list(other.names()) == ["a"]
         assert store.get("a", 1).payload == Secret(b"a secret payload")
-        with refuses(StoreUnavailableError, f"{path}: {FULL}"):
+        with refuses(StoreUnavailableError, f"{full}: {FULL}"):
             store.create(make("b"))
         assert len(store.versions("a")) == 1
 
-    assert sorted(os.listdir(disk)) == ["keys.db", "other"]
+    assert sorted(os.listdir(os.path.dirname(full))) == ["keys.db", "other"]
 
 
-def test_a_full_disk_loosens_nothing(disk: Path, opened: Opener, make: Make) -> None:
+def test_a_full_disk_loosens_nothing(full: str, opened: Opener) -> None:
     """The connection that does without the index syncs and wipes as every other."""
-    path = str(disk / "keys.db")
-    with opened(path) as store:
-        store.create(make("a"))
-    _fill(disk)
     asked = ("locking_mode", "synchronous", "secure_delete", "fullfsync", "checkpoint_fullfsync")
 
-    def settings(connection: sqlite3.Connection) -> list[object]:
-        return [connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in asked]
-
-    with opened(path) as store:
+    with opened(full) as store:
         assert isinstance(store, SqliteStore)
-        told = store._session.read(settings)
+        settings = store._session.read(
+            lambda connection: [connection.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in asked]
+        )
 
-    assert told == ["exclusive", 2, 1, 1, 1]
-
-
-def test_a_full_disk_is_read_by_two(disk: Path, opened: Opener, make: Make) -> None:
-    """Anyone who reads alone lets others in after each call."""
-    path = str(disk / "keys.db")
-    with opened(path) as store:
-        store.create(make("a"))
-    _fill(disk)
-
-    with opened(path, seconds=0) as one, opened(path, seconds=0) as two:
-        assert list(one.names()) == list(two.names()) == list(one.names()) == ["a"]
+    assert settings == ["exclusive", 2, 1, 1, 1]
 
 
 def test_a_store_in_use_when_the_disk_fills_goes_on(disk: Path, opened: Opener, make: Make) -> None:

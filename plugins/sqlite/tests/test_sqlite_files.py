@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
@@ -24,7 +23,7 @@ from keywright_sqlite.database import image
 
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
-Run = Callable[..., subprocess.Popen[bytes]]
+Unprivileged = Callable[[Callable[[], str]], str]
 
 
 def test_no_descriptor_stays_open(tmp_path: Path, opened: Opener, make: Make) -> None:
@@ -165,30 +164,6 @@ def test_files_open_to_others_are_refused(path: str, opened: Opener, make: Make,
     )
 
 
-def test_an_open_store_notices_that_its_file_was_opened_to_others(path: str, store: WritableStore, make: Make) -> None:
-    """Permissions that change while the store is open are refused at the next call."""
-    store.create(make())
-    os.chmod(path, 0o644)
-
-    with pytest.raises(AccessDeniedError):
-        store.get("cache.example.org", 1)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_file_of_another_user_is_refused(path: str, opened: Opener, make: Make) -> None:
-    """Its owner could put other keys there."""
-    with opened(path) as store:
-        store.create(make())
-    os.chown(path, 1234, 1234)
-
-    with pytest.raises(AccessDeniedError) as caught, opened(path):
-        pass
-
-    assert text_of(caught.value) == (
-        f"{path} belongs to another user, who could change it; use a store of your own, or have root `chown` it"
-    )
-
-
 @pytest.mark.parametrize("mode", [0o1777, 0o770, 0o775, 0o500])
 def test_a_directory_that_keeps_what_is_mine_is_used(tmp_path: Path, path: str, opened: Opener, mode: int) -> None:
     """The sticky bit keeps others from renaming, and who is in a group is someone's choice."""
@@ -202,38 +177,35 @@ def test_a_directory_that_keeps_what_is_mine_is_used(tmp_path: Path, path: str, 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for another")
-def test_a_file_that_this_user_may_not_read_is_refused(
-    shared_directory: str, opened: Opener, make: Make, unprivileged: Callable[[Callable[[], str]], str]
+@pytest.mark.parametrize(
+    ("directory", "mode", "message"),
+    [
+        pytest.param("", 0o755, "this user may not read it; run `chmod 600 {}` as its owner", id="file"),
+        pytest.param(
+            "closed", 0o000, "this user may not look into its directory; ask the owner for access", id="directory"
+        ),
+    ],
+)
+def test_what_this_user_may_not_read_is_refused(
+    shared_directory: str,
+    opened: Opener,
+    make: Make,
+    unprivileged: Unprivileged,
+    directory: str,
+    mode: int,
+    message: str,
 ) -> None:
-    """Root's store is not this user's."""
-    path = os.path.join(shared_directory, "keys.db")
+    """Root's store is not this user's, and what cannot be looked at is not taken for missing."""
+    path = os.path.join(shared_directory, directory, "keys.db")
     with opened(path) as store:
         store.create(make())
-
-    def read() -> str:
-        with opened(path):
-            return "opened"
-
-    assert unprivileged(read) == (
-        f"AccessDeniedError: {path}: this user may not read it; run `chmod 600 {path}` as its owner"
-    )
-
-
-def test_a_directory_that_this_user_may_not_search_is_refused(
-    shared_directory: str, opened: Opener, unprivileged: Callable[[Callable[[], str]], str]
-) -> None:
-    """What cannot be looked at is not taken for missing."""
-    closed = os.path.join(shared_directory, "closed")
-    os.mkdir(closed, 0o000)
-    path = os.path.join(closed, "keys.db")
+    os.chmod(os.path.dirname(path), mode)
 
     def read() -> str:
         with opened(path) as store:
             return f"names: {list(store.names())}"
 
-    assert unprivileged(read) == (
-        f"AccessDeniedError: {path}: this user may not look into its directory; ask the owner for access"
-    )
+    assert unprivileged(read) == f"AccessDeniedError: {path}: {message.format(path)}"
 
 
 def test_any_file_name_will_do(tmp_path: Path, opened: Opener, make: Make) -> None:
@@ -313,20 +285,6 @@ def test_a_second_name_left_by_a_killed_process_goes(tmp_path: Path, path: str, 
     assert sorted(found.name for found in tmp_path.iterdir()) == ["keys.db", "mine.db"]
 
 
-def test_an_open_store_whose_file_is_gone_is_damage(path: str, store: WritableStore, make: Make) -> None:
-    """Keys written into a deleted file would be lost in silence."""
-    store.create(make())
-    os.unlink(path)
-
-    with pytest.raises(CorruptedStoreError) as caught:
-        store.create(make("b"))
-
-    assert text_of(caught.value) == (
-        f"{path} was removed after it was opened; restore it from a backup, or open the store again"
-    )
-    assert not os.path.exists(path)
-
-
 def test_an_open_store_whose_file_was_replaced_is_damage(
     tmp_path: Path, path: str, opened: Opener, store: WritableStore, make: Make
 ) -> None:
@@ -350,13 +308,43 @@ def test_an_open_store_whose_file_was_replaced_is_damage(
         assert list(again.names()) == ["restored"]
 
 
-def test_an_open_store_notices_that_its_file_was_emptied(path: str, store: WritableStore, make: Make) -> None:
-    """An emptied file is damage, not a store without keys."""
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        pytest.param(
+            os.unlink,
+            CorruptedStoreError,
+            "{} was removed after it was opened; restore it from a backup, or open the store again",
+            id="removed",
+        ),
+        pytest.param(lambda path: os.truncate(path, 0), CorruptedStoreError, "{}" + EMPTY, id="emptied"),
+        pytest.param(
+            lambda path: os.chmod(path, 0o644),
+            AccessDeniedError,
+            "{0} is open to other users; run `chmod 600 {0}`, and replace the keys if others may have read them",
+            id="opened to others",
+        ),
+        pytest.param(
+            lambda path: os.chown(path, 1234, 1234),
+            AccessDeniedError,
+            "{} belongs to another user, who could change it; use a store of your own, or have root `chown` it",
+            id="given to another user",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away"),
+        ),
+    ],
+)
+def test_an_open_store_notices_what_happens_to_its_file(
+    path: str, store: WritableStore, make: Make, change: Callable[[str], object], kind: type[StoreError], message: str
+) -> None:
+    """The next call is refused, and no new file takes its place: keys in it would be lost."""
     store.create(make())
-    os.truncate(path, 0)
+    change(path)
+    there = os.path.exists(path)
 
-    with refuses(CorruptedStoreError, f"{path} is empty; restore it from a backup, or remove it"):
-        list(store.names())
+    with refuses(kind, message.format(path)):
+        store.create(make("b"))
+
+    assert os.path.exists(path) == there
 
 
 def test_a_copy_made_by_vacuum_into_is_a_store(tmp_path: Path, path: str, opened: Opener, make: Make) -> None:
@@ -374,7 +362,6 @@ def test_a_copy_made_by_vacuum_into_is_a_store(tmp_path: Path, path: str, opened
         assert os.path.exists(copy + "-wal")
 
 
-Unprivileged = Callable[[Callable[[], str]], str]
 OTHER_USER = 65534
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
 PR_SET_DUMPABLE = 4  # linux/prctl.h
@@ -425,40 +412,34 @@ def test_root_outside_of_a_user_namespace_is_no_stranger(
     assert told == f"0 {OTHER_USER} ['a']"
 
 
-def _told(store: WritableStore) -> list[str]:
-    return lines_of(cast("CheckedStore", store).check())
+SECOND_NAME = (
+    "{path}: has a second name (a hard link), under which the keys would outlive the store; remove that name, or "
+    "replace the database with a copy"
+)
+GROUP = (
+    "{directory}: is writable by its group, who could replace the database; run `chmod g-w {directory}`, and check "
+    "that the keys in it are still yours"
+)
 
 
-def test_a_second_name_is_told(tmp_path: Path, path: str, store: WritableStore, make: Make) -> None:
-    """One more name is one too many, for the keys would outlive the store under it."""
-    store.create(make("a"))
-    before = _told(store)
-
-    os.link(path, tmp_path / "mine.db")
-
-    assert before == []
-    assert _told(store) == [
-        (
-            f"{path}: has a second name (a hard link), under which the keys would outlive the store; remove that name, "
-            "or replace the database with a copy"
-        )
-    ]
-
-
-@pytest.mark.parametrize(("mode", "told"), [(0o770, True), (0o730, True), (0o1770, False), (0o750, False)])
-def test_a_directory_that_its_group_may_write_is_told(
-    tmp_path: Path, path: str, store: WritableStore, make: Make, mode: int, told: bool
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        pytest.param(lambda directory: os.link(directory / "keys.db", directory / "mine.db"), SECOND_NAME, id="link"),
+        *(
+            pytest.param(lambda directory, mode=mode: directory.chmod(mode), problem, id=f"{mode:o}")
+            for mode, problem in ((0o770, GROUP), (0o730, GROUP), (0o1770, None), (0o750, None))
+        ),
+    ],
+)
+def test_doctor_reports_who_could_get_at_the_keys(
+    tmp_path: Path, path: str, store: WritableStore, make: Make, change: Callable[[Path], object], problem: str | None
 ) -> None:
-    """The store takes it, for a group is someone's choice; with the sticky bit no one can rename another's file."""
+    """A second name, and a group that may rename files: with the sticky bit it may not."""
     store.create(make("a"))
-    tmp_path.chmod(mode)
+    change(tmp_path)
 
-    found = _told(store)
+    found = lines_of(cast("CheckedStore", store).check())
 
     tmp_path.chmod(0o700)
-    assert found == told * [
-        (
-            f"{tmp_path}: is writable by its group, who could replace the database; run `chmod g-w {tmp_path}`, and "
-            "check that the keys in it are still yours"
-        )
-    ]
+    assert found == ([] if problem is None else [problem.format(path=path, directory=tmp_path)])

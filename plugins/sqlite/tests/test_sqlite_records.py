@@ -194,27 +194,19 @@ def test_names_at_the_edges(store: WritableStore, make: Make) -> None:
 NEXT = ("ALTER TABLE record ADD COLUMN note TEXT", "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT")
 
 
-def test_the_file_says_whose_it_is(path: str, opened: Opener, make: Make) -> None:
-    """`kwrt` at offset 68, layout 1 at offset 60, and WAL at 18 and 19, as the file format has them."""
+def test_the_database_is_what_other_programs_expect(path: str, opened: Opener, make: Make) -> None:
+    """`kwrt` at offset 68, layout 1 at offset 60, WAL at 18 and 19; strict tables, so no value has another type."""
     with opened(path) as store:
         store.create(make())
 
     content = Path(path).read_bytes()
+    with closing(sqlite3.connect(path)) as raw:
+        tables = {row[1]: (row[4], row[5]) for row in raw.execute("PRAGMA table_list") if "sqlite" not in row[1]}
 
     assert content[68:72] == b"kwrt"
     assert content[60:64] == (1).to_bytes(4, "big")
     assert content[18:20] == b"\x02\x02"
-
-
-def test_tables_are_strict_and_records_without_rowid(path: str, store: WritableStore, make: Make) -> None:
-    """No value of another type gets into a column."""
-    store.create(make())
-
-    with closing(sqlite3.connect(path)) as raw:
-        tables = {row[1]: (row[4], row[5]) for row in raw.execute("PRAGMA table_list") if row[1] != "sqlite_schema"}
-
-    assert tables["record"] == (1, 1)
-    assert tables["payload"] == (0, 1)
+    assert tables == {"record": (1, 1), "payload": (0, 1)}  # without rowid, strict
 
 
 def test_every_connection_is_set_up(store: WritableStore, make: Make) -> None:

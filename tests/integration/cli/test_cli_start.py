@@ -81,6 +81,20 @@ def test_a_plain_generate_loads_what_it_uses(home: Path, environment: dict[str, 
     assert {"pluggy", "inspect", "dataclasses", "threading", "importlib.metadata"}.isdisjoint(modules)
 
 
+@pytest.mark.parametrize("plugin", ["keywright_env", "keywright_file", "keywright_sqlite"])
+def test_to_register_a_store_loads_one_module(plugin: str) -> None:
+    """Neither the store's own modules nor SQLite or JSON."""
+    script = (
+        "import sys, keywright.errors; from keywright import Capabilities, Setting, hookimpl, parse_reference;"
+        f" before = set(sys.modules); import {plugin}; {plugin}.keywright_register_store_backends();"
+        " print(*set(sys.modules) - before)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == [plugin]
+
+
 def values(commands: Commands) -> list[dict[str, object]]:
     """The fields of each command, but for the functions, which are new ones each time."""
     return [one._asdict() | {"configure": None, "run": None} for one in commands.table.values()]

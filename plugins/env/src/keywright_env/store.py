@@ -92,7 +92,7 @@ class EnvStore:
             newest = max(places)
             raise CorruptedStoreError(
                 f'no environment variable for key "{name}@{newest}" is set, but one for version {found[-1]} is',
-                hint=f'set {places[newest]}, or remove "{name}@{newest}" from the setting `variables` of the store',
+                hint=f'set {places[newest]}, or remove "{name}@{newest}" from the setting `variables`',
             )
         return tuple(RecordInfo(name=name, version=number) for number in found)
 

@@ -156,7 +156,7 @@ class SqliteStore:
             return info
 
         info = self._write(guard, change)
-        self._session.erase(f"{info.reference} is updated")
+        self._session.erase(f"{info.reference} was updated")
         return info
 
     def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
@@ -172,7 +172,7 @@ class SqliteStore:
             return row.payload is not None
 
         if self._write(guard, change):
-            self._session.erase(f"{info.reference} is destroyed")
+            self._session.erase(f"{info.reference} was destroyed")
         return info
 
     def remove(self, name: str, expected: Sequence[Revision]) -> None:
@@ -194,7 +194,7 @@ class SqliteStore:
             return any(row.place is not None for row in rows)
 
         if self._session.write(remove_rows):
-            self._session.erase(f"{name} is removed")
+            self._session.erase(f"{name} was removed")
 
     def check(self) -> Iterator[Problem]:
         """The problems of the database and its files. As `keywright.CheckedStore.check`."""
