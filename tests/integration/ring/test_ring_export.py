@@ -96,43 +96,6 @@ def test_a_tombstone_still_has_its_public_half(ring: Rings, refused: Refused) ->
         opened.export("a@1", secret=True)
 
 
-def test_a_key_that_has_no_name_in_nix_is_refused(ring: Rings, refused: Refused) -> None:
-    """A kid that the other format cannot carry is refused with a hint."""
-    opened = ring()
-    opened.generate("a", type="ed25519", format="jwk", kid="a:b")
-
-    with refused(
-        UnsupportedKeyError,
-        "the kid of this key cannot be a Nix key name: it holds a colon, and Nix takes the name to end at the first "
-        "one; choose one with --kid",
-    ):
-        opened.export("a", format="nix")
-
-
-def test_a_format_that_is_not_installed(ring: Rings, refused: Refused) -> None:
-    """It is told what is installed, and what the configuration leaves out."""
-    opened = ring()
-    opened.generate("a")
-
-    with refused(
-        UnknownPluginError,
-        "no format is called 'pem8'; installed: jwk, nix; left out by the setting `plugins`: audit, chain, env, file, "
-        "policy, seal, sqlite",
-    ):
-        opened.export("a", format="pem8")
-
-
-def test_an_oct_key_has_no_public_half(ring: Rings, refused: Refused) -> None:
-    """The public half of a symmetric key is refused, not emptied."""
-    opened = ring()
-    opened.generate("a", type="oct")
-
-    with pytest.raises(UnsupportedKeyError) as caught:
-        opened.export("a")
-
-    assert "oct" in text_of(caught.value)
-
-
 # RFC 8037, appendix A.1 to A.3.
 X = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 

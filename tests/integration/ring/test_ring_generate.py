@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -47,18 +46,6 @@ def test_a_name_alone_makes_a_nix_key(ring: Rings) -> None:
         revision=info.revision,
     )
     assert len(info.public or b"") == 32
-
-
-def test_what_is_stored_is_what_the_format_writes(ring: Rings, registry: Registry) -> None:
-    """The payload of an unsealed store is the format's own bytes, and the key's halves belong together."""
-    opened = ring()
-
-    opened.generate("cache.example.org")
-
-    key = opened.load("cache.example.org")
-    payload = opened.open_store().get("cache.example.org", 1).payload
-    assert payload == registry.format("nix").encode_secret(key)
-    assert registry.key_type("ed25519").validate(key) == key
 
 
 PAIRS = [
@@ -363,23 +350,6 @@ def test_what_does_not_read_back_is_not_stored(
     assert [*opened.names()] == []
 
 
-def test_of_those_who_generate_at_once_one_wins(ring: Rings) -> None:
-    """Eight threads generate one name: one makes it, the others hear that it exists."""
-    opened = ring()
-
-    def generate(_: int) -> str:
-        try:
-            return opened.generate("a").reference
-        except KeywrightError as error:
-            return type(error).__name__
-
-    with ThreadPoolExecutor(8) as pool:
-        found = [*pool.map(generate, range(8))]
-
-    assert sorted(found) == ["KeyExistsError"] * 7 + ["a@1"]
-    assert len(opened.show("a").versions) == 1
-
-
 def test_ensure_makes_what_is_declared(ring: Rings, shared: dict[str, str]) -> None:
     """`ensure` makes each declared key once, in its store; a tombstone tells that it was made."""
     keys = {"a": {"type": "oct"}, "b": {"store": "other"}}
@@ -414,16 +384,6 @@ def test_who_ensures_too_late_is_content(ring: Rings, meanwhile: Meanwhile) -> N
 
     assert [info.reference for info in opened.ensure()] == ["b@1"]
     assert len(opened.show("a").versions) == 1
-
-
-def test_those_who_ensure_at_once_agree(ring: Rings) -> None:
-    """Eight threads ensure the same keys: each key is made once, and no one hears of the others."""
-    opened = ring(keys={"a": {}, "b": {"type": "oct"}})
-
-    with ThreadPoolExecutor(8) as pool:
-        made = [info.reference for infos in pool.map(lambda _: opened.ensure(), range(8)) for info in infos]
-
-    assert sorted(made) == ["a@1", "b@1"]
 
 
 def test_a_key_of_another_type_is_found_out(

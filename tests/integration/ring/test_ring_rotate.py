@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -155,27 +154,6 @@ def test_a_size_that_cannot_go_on_is_refused(
         opened.rotate("a")
     assert opened.rotate("a", bits=256).version == 2
     assert [other.rotate(name).key_type for name in ("b", "c")] == ["oct", "ec-p256"]
-
-
-def test_of_those_who_rotate_at_once_each_makes_one_or_none(ring: Rings) -> None:
-    """Eight threads rotate one name: there are exactly as many new versions as succeeded, each with its own kid."""
-    opened = ring()
-    opened.generate("a")
-
-    def rotate(_: int) -> object:
-        try:
-            return opened.rotate("a").version
-        except KeyExistsError as error:
-            return type(error)
-
-    with ThreadPoolExecutor(8) as pool:
-        found = [*pool.map(rotate, range(24))]
-
-    made = sorted(one for one in found if isinstance(one, int))
-    infos = [one.info for one in opened.show("a").versions]
-    assert made == [*range(2, len(made) + 2)]
-    assert [info.version for info in infos] == [1, *made]
-    assert len({info.kid for info in infos}) == len(infos)
 
 
 def test_the_loser_of_a_race_is_told(ring: Rings, meanwhile: Meanwhile) -> None:

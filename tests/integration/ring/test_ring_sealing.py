@@ -48,29 +48,6 @@ def put(ring: KeyRing, name: str, payload: Secret, version: int = 1, **changes: 
     store.update_info(replace(record.info, **changes), revision)
 
 
-def test_a_sealed_key_is_used_as_any_other(sealed: KeyRing) -> None:
-    """Keys in a sealed store load, export, sign, verify, rotate and change state."""
-    info = sealed.generate("a", type="oct", attributes={"use": "sig"})
-    secret = sealed.export("a", secret=True)
-
-    assert sealed.verify("a", b"data", sealed.sign("a", b"data")) == info
-    assert sealed.load("a").attributes == {"use": "sig"}
-    assert sealed.rotate("a").version == 2
-    assert sealed.disable("a@1").reference == "a@1"
-    assert sealed.import_key("b", secret).reference == "b@1"
-
-
-def test_the_store_sees_no_secret(sealed: KeyRing) -> None:
-    """What the store is given starts with the name of its seal and shows nothing of the key."""
-    sealed.generate("a")
-
-    payload = payload_of(sealed, "a")
-
-    assert payload.reveal().startswith(b"keywright-sealed-1:memory\n")
-    assert_hidden(sealed.load("a").secret or Secret(b""), payload.reveal())
-    assert sealed_with(payload) == "memory"
-
-
 def test_public_keys_are_not_sealed(sealed: KeyRing) -> None:
     """A public key has no payload to seal, and a destroyed one has none any more."""
     sealed.generate("a")
@@ -81,40 +58,10 @@ def test_public_keys_are_not_sealed(sealed: KeyRing) -> None:
     assert sealed.load("b").public == sealed.load("a@1").public
 
 
-def test_swapped_payloads_do_not_open(sealed: KeyRing, refused: Refused) -> None:
-    """A payload is bound to its record: between versions and between names they cannot be exchanged."""
+def test_a_payload_is_bound_to_its_format(sealed: KeyRing, refused: Refused) -> None:
+    """Under metadata of another format it does not open. (`test_sealed_stores` changes everything else, on disk.)"""
     sealed.generate("a", type="oct")
-    sealed.rotate("a")
-    sealed.generate("b", type="oct")
-    payloads = [payload_of(sealed, "a"), payload_of(sealed, "a", 2), payload_of(sealed, "b")]
-    put(sealed, "a", payloads[1])
-    put(sealed, "a", payloads[2], 2)
-    put(sealed, "b", payloads[0])
-
-    for reference in ("a@1", "a@2", "b@1"):
-        with refused(SealError, UNSEAL.format(reference)):
-            sealed.load(reference)
-
-
-@pytest.mark.parametrize("change", ["kid", "format", "bytes", "master key"])
-def test_what_was_changed_does_not_open(
-    sealed: KeyRing,
-    sealed_again: Callable[[], KeyRing],
-    refused: Refused,
-    monkeypatch: pytest.MonkeyPatch,
-    change: str,
-) -> None:
-    """Neither with changed bytes, nor under metadata of another kid or format, nor with another master key."""
-    sealed.generate("a", type="oct")
-    payload = payload_of(sealed, "a")
-    if change == "bytes":
-        put(sealed, "a", Secret(payload.reveal()[:-1] + bytes([payload.reveal()[-1] ^ 1])))
-    elif change == "master key":
-        monkeypatch.setenv("RING_MASTER", "another")
-        sealed = sealed_again()
-    else:
-        changes: dict[str, Any] = {change: "nix"}
-        put(sealed, "a", payload, **changes)
+    put(sealed, "a", payload_of(sealed, "a"), format="nix")
 
     with refused(SealError, UNSEAL.format("a@1")):
         sealed.load("a@1")

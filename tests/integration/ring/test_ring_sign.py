@@ -418,18 +418,6 @@ def test_a_signature_holds_under_its_version(ring: Rings, refused: Refused, type
             opened.verify("a", data, given)
 
 
-def test_an_announced_version_verifies(ring: Rings, wait: Wait) -> None:
-    """A version verifies before it signs, for clocks that are behind."""
-    opened = ring()
-    opened.generate("a")
-    opened.rotate("a", activate_in=timedelta(minutes=1))
-    wait(minutes=1)
-    signature = opened.sign("a", b"data")
-    wait(minutes=-1)
-
-    assert opened.verify("a", b"data", signature).version == 2
-
-
 def test_a_named_version_verifies_alone(ring: Rings, refused: Refused) -> None:
     """`NAME@N` tries that version and no other."""
     opened = ring()

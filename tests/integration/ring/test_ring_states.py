@@ -274,19 +274,6 @@ def test_a_withdrawn_announcement_leaves_the_primary(ring: Rings, wait: Wait) ->
     assert [one.phase for one in opened.show("a").versions] == ["verifying", "signing"]
 
 
-def test_store_says_where(ring: Rings) -> None:
-    """`store` picks the store of any change."""
-    stores = {"main": {"backend": "memory"}, "other": {"backend": "memory"}}
-    opened = ring(stores=stores, default_store="main")
-    opened.generate("a")
-    opened.generate("a", store="other")
-
-    opened.compromise("a", store="other")
-
-    assert opened.signer("a").version == 1
-    assert opened.show("a", store="other").versions[0].phase == "compromised"
-
-
 NAME = "a label name must be 1 to 63 of A-Z, a-z, 0-9, '.', '_', '/' and '-', starting with a letter or digit"
 
 
