@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import keywright
-from keywright import Format, Key, KeyRing, Problem, Registry, Secret, WritableStore, hookimpl
+from keywright import Format, Key, KeyEvent, KeyRing, Problem, Registry, ReviewRequest, Secret, WritableStore, hookimpl
 from keywright.errors import MalformedKeyError
 
 NOW = datetime(2027, 1, 1, 12, 0, tzinfo=UTC)
 """The time that the clock of a test's ring begins with."""
+
+# The example key of Nix's manual ("nix key generate-secret").
+NIX_BASE64 = b"E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
+NIX = Secret(b"cache.example.org-0:" + NIX_BASE64)
+NIX_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
+ODD_NIX = Secret(b"a b:" + NIX_BASE64)
+ODD = "holds whitespace, a control character or another one that does not print"
+"""What messages say of its name."""
 
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
@@ -55,6 +63,31 @@ class Claiming:
 
     def decode(self, data: Secret, *, default_kid: str) -> Key:
         return self._read(self._other.decode(data, default_kid=default_kid))
+
+
+class Guard:
+    """A plugin that objects to what it is told to, and remembers what it is asked and what it hears.
+
+    Attributes:
+        objections: what it objects with, by operation, or by operation and version, as `migrate a@2`.
+    """
+
+    KEYWRIGHT_API = 1
+
+    def __init__(self) -> None:
+        self.objections: dict[str, Sequence[str]] = {}
+        self.requests: list[ReviewRequest] = []
+        self.events: list[KeyEvent] = []
+
+    @hookimpl
+    def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
+        self.requests.append(request)
+        version = f"{request.operation} {request.name}@{request.version}"
+        return self.objections.get(version, self.objections.get(request.operation, ()))
+
+    @hookimpl
+    def keywright_observe(self, event: KeyEvent) -> None:
+        self.events.append(event)
 
 
 class Bare:

@@ -213,11 +213,16 @@ def test_stores_that_do_not_open(ring: Ring) -> None:
 
 
 class _Broken:
-    """A store that fails as no store should."""
+    """A store that fails as no store should; its backend, and the plugin that registers it."""
 
+    KEYWRIGHT_API = 1
     name = "broken"
     settings: Sequence[Setting] = ()
     capabilities = Capabilities(writable=False, metadata=True)
+
+    @hookimpl
+    def keywright_register_store_backends(self) -> Sequence[StoreBackend]:
+        return (self,)
 
     def open(self, _: Options) -> AbstractContextManager[_Broken]:
         return nullcontext(self)
@@ -240,17 +245,9 @@ class _Broken:
         return Record(self.versions(name)[0], None)
 
 
-class _Plugin:
-    KEYWRIGHT_API = 1
-
-    @hookimpl
-    def keywright_register_store_backends(self) -> Sequence[StoreBackend]:
-        return (_Broken(),)
-
-
 def test_a_broken_store(ring: Ring) -> None:
     """What fails with no error of ours is a finding without its words; a public half is checked too."""
-    ring.registry.add(_Plugin(), "creaking")
+    ring.registry.add(_Broken(), "creaking")
 
     report = "report it to the plugin's author"
     assert ring.findings(stores={"x": {"backend": "broken"}}) == [

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.errors import text_of
-from support.rings import NOW, Meanwhile, Refused, Rings, Sealed, Wait
+from support.rings import NOW, Guard, Meanwhile, Refused, Rings, Sealed, Wait
 
 import keywright
 import keywright_seal
@@ -32,7 +32,7 @@ from keywright import (
 from keywright.errors import KeyNotFoundError
 from keywright.testing import MemorySeal, MemorySigningBackend, assert_hidden, traceback_with_locals
 
-PLUGINS = ("keytypes", "nix", "jose", "memory")
+PLUGINS = ("keytypes", "nix", "jose", "memory", "chain")
 _IDENTITIES = count()
 
 
@@ -102,10 +102,18 @@ class Extras:
 
 @pytest.fixture
 def registry(seen: list[Key]) -> Registry:
-    """Key types, nix and jwk, and what is in memory: store, seal, signing store. Tests may add more."""
+    """Key types, nix and jwk, chains, and what is in memory: store, seal, signing store. Tests may add more."""
     registry = Registry.load(PLUGINS)
     registry.add(Extras(registry.key_types), "extras")
     return registry
+
+
+@pytest.fixture
+def guard(registry: Registry) -> Guard:
+    """A plugin that hears everything, and may object."""
+    guard = Guard()
+    registry.add(guard, "guard")
+    return guard
 
 
 @pytest.fixture

@@ -11,39 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.rings import NOW, Meanwhile, Refused, Rings, Table, writable
+from support.rings import NIX, NOW, Guard, Meanwhile, Refused, Rings, Table, writable
 
 from keywright import KeyEvent, KeyRing, Registry, ReviewRequest, Secret, hookimpl
 from keywright.errors import ConflictError, KeyExistsError, KeywrightError, PolicyError
-
-
-class Guard:
-    """A plugin that objects to what it is told to, and remembers all it hears."""
-
-    KEYWRIGHT_API = 1
-
-    def __init__(self) -> None:
-        self.objections: dict[str, Sequence[str]] = {}
-        self.requests: list[ReviewRequest] = []
-        self.events: list[KeyEvent] = []
-
-    @hookimpl
-    def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
-        self.requests.append(request)
-        return self.objections.get(request.operation, ())
-
-    @hookimpl
-    def keywright_observe(self, event: KeyEvent) -> None:
-        self.events.append(event)
-
-
-@pytest.fixture
-def guard(registry: Registry) -> Guard:
-    """A guard that hears everything."""
-    guard = Guard()
-    registry.add(guard, "guard")
-    return guard
-
 
 OPERATIONS: list[tuple[str, Callable[[KeyRing], object]]] = [
     ("generate", lambda ring: ring.generate("new")),
@@ -116,19 +87,13 @@ def test_an_objection_refuses_and_is_told(
     assert [*opened.names()] == ["a"]
 
 
-# The example of Nix's manual, `nix key convert-secret-to-public`.
-NIX_OF_MANUAL = (
-    b"cache.example.org-0:E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
-)
-
-
 def test_an_objection_comes_before_a_secret_exists(
     ring: Rings, guard: Guard, refused: Refused, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a review objects, no key is generated."""
     guard.objections = {"generate": ("no",), "rotate": ("no",)}
     opened = ring()
-    opened.import_key("b", NIX_OF_MANUAL, kid="b-1")
+    opened.import_key("b", NIX, kid="b-1")
     monkeypatch.setattr(type(registry.key_type("ed25519")), "generate", None)
 
     with refused(PolicyError, "generate of a is refused by plugin 'guard': no"):

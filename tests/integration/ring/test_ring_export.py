@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.errors import text_of
-from support.rings import Refused, Rings
+from support.rings import NIX, NIX_PUBLIC, ODD, ODD_NIX, Refused, Rings
 
 import keywright
 from keywright import Registry, Secret
@@ -106,13 +106,6 @@ OKP = Secret(
 OKP_PUBLIC = b'{"crv":"Ed25519","kty":"OKP","x":"' + X.encode() + b'"}'
 THUMBPRINT = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 OCT = Secret(b'{"k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ","kty":"oct"}')
-
-# The example key of Nix's manual ("nix key generate-secret").
-NIX_BASE64 = b"E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJwQ67GVIksDt47og+tPVUZw=="
-NIX = Secret(b"cache.example.org-0:" + NIX_BASE64)
-NIX_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
-ODD_NIX = Secret(b"a b:" + NIX_BASE64)
-ODD = "holds whitespace, a control character or another one that does not print"
 
 
 def test_a_conversion_gives_the_public_half_or_the_same_key() -> None:
@@ -223,7 +216,7 @@ def test_lenience_reads_and_writes_odd_names() -> None:
         pytest.param(
             NIX, {"from_": "nix", "to": "jwkk"}, UnknownPluginError,
             "no format is called 'jwkk' (did you mean 'jwk'?); installed: jwk, nix; left out by the setting `plugins`: "
-            "audit, chain, env, file, policy, seal, sqlite",
+            "audit, env, file, policy, seal, sqlite",
             id="no such format",
         ),
         pytest.param(

@@ -9,18 +9,16 @@ from typing import Any
 
 import pytest
 from support.errors import text_of
-from support.rings import Meanwhile, Refused, Rings, writable
+from support.rings import Guard as Reviewer, Meanwhile, Refused, Rings, writable
 
 from keywright import (
     Capabilities,
     Guard,
-    KeyEvent,
     KeyRing,
     Options,
     Record,
     RecordInfo,
     Registry,
-    ReviewRequest,
     Revision,
     Secret,
     Setting,
@@ -28,15 +26,15 @@ from keywright import (
     hookimpl,
 )
 from keywright.errors import ConfigError, PolicyError, SealError, UnsupportedOperationError
-from keywright.stores import chain
 from keywright.stores.memory import MemoryStore
+
+Tables = dict[str, dict[str, Any]]
 
 
 @pytest.fixture
-def pair(ring: Rings, shared: dict[str, str]) -> tuple[KeyRing, KeyRing]:
+def pair(ring: Rings, two_stores: Tables) -> tuple[KeyRing, KeyRing]:
     """Two rings over the same two stores, as two processes have them."""
-    tables = {"old": shared, "new": {"backend": "memory", "id": f"{shared['id']}-new"}}
-    return ring(stores=tables, default_store="old"), ring(stores=tables, default_store="old")
+    return ring(stores=two_stores, default_store="old"), ring(stores=two_stores, default_store="old")
 
 
 def told(moved: list[Any]) -> list[tuple[str, str, str | None]]:
@@ -228,31 +226,6 @@ def test_an_end_that_comes_between_is_not_overwritten(
     assert mine.show("a", store="new").versions[0].info.state.value.startswith(end)
 
 
-Tables = dict[str, dict[str, Any]]
-
-
-class Listener:
-    """Objects to what it is told to, and remembers what it heard."""
-
-    KEYWRIGHT_API = 1
-
-    def __init__(self) -> None:
-        self.against: set[tuple[str, str, int]] = set()
-        self.asked: list[tuple[str, str, int | None]] = []
-        self.heard: list[tuple[str, str, str]] = []
-        self.dry: set[bool] = set()
-
-    @hookimpl
-    def keywright_review(self, request: ReviewRequest) -> Sequence[str]:
-        self.dry.add(request.dry_run)
-        self.asked.append((request.operation, f"{request.name}@{request.version}", request.bits))
-        return ("no",) if (request.operation, request.name, request.version) in self.against else ()
-
-    @hookimpl
-    def keywright_observe(self, event: KeyEvent) -> None:
-        self.heard.append((event.operation, f"{event.name}@{event.version}", event.outcome))
-
-
 class Payloads(MemoryStore):
     """A store that takes writes and keeps payloads alone."""
 
@@ -280,53 +253,35 @@ class PayloadsBackend:
         return nullcontext(self.store)
 
 
-@pytest.fixture
-def listener(registry: Registry) -> Listener:
-    """A plugin that reviews and observes."""
-    listener = Listener()
-    registry.add(listener, "listener")
-    return listener
-
-
-@pytest.fixture
-def tables(shared: dict[str, str], registry: Registry) -> Tables:
-    """The tables of the stores `old` and `new`; there are chains, too."""
-    registry.add(chain, "chain")
-    return {"old": shared, "new": {"backend": "memory", "id": f"{shared['id']}-new"}}
-
-
-def test_a_dry_run_asks_the_reviewers(ring: Rings, listener: Listener, tables: Tables) -> None:
+def test_a_dry_run_asks_the_reviewers(ring: Rings, guard: Reviewer, two_stores: Tables) -> None:
     """What a reviewer refuses is told as failed, word for word as the run tells it, and so is what follows from it."""
-    opened = ring(stores=tables, default_store="old")
+    opened = ring(stores=two_stores, default_store="old")
     opened.generate("a")
     opened.rotate("a")
     opened.generate("b")
-    listener.against = {("migrate", "a", 2)}
-    listener.asked.clear()
-    listener.heard.clear()
-    listener.dry.clear()
+    guard.objections = {"migrate a@2": ("no",)}
+    guard.requests.clear()
+    guard.events.clear()
 
     dry = list(opened.migrate(from_="old", to="new", dry_run=True))
-    asked, heard, dry_asked = list(listener.asked), list(listener.heard), set(listener.dry)
-    listener.asked.clear()
-    listener.dry.clear()
+    heard = list(guard.events)
     done = list(opened.migrate(from_="old", to="new"))
 
-    refusal = "migrate of a is refused by plugin 'listener': no"
+    refusal = "migrate of a is refused by plugin 'guard': no"
     left_out = "a@1 was not copied, because a newer version could not be copied; fix the error of that version first"
     assert told(dry) == told(done) == [("a@2", "failed", refusal), ("a@1", "failed", left_out), ("b@1", "copied", None)]
     assert isinstance(dry[0].error, PolicyError)
-    assert asked == listener.asked == [("migrate", "a@2", 256), ("migrate", "b@1", 256)]
+    asked = [(one.operation, f"{one.name}@{one.version}", one.bits, one.dry_run) for one in guard.requests]
+    assert asked == [("migrate", version, 256, dry) for dry in (True, False) for version in ("a@2", "b@1")]
     assert heard == []
-    assert (dry_asked, listener.dry) == ({True}, {False})
 
 
-def test_a_dry_run_asks_whether_names_may_be_removed(ring: Rings, listener: Listener, tables: Tables) -> None:
+def test_a_dry_run_asks_whether_names_may_be_removed(ring: Rings, guard: Reviewer, two_stores: Tables) -> None:
     """Of each name it says whether it would be removed, and if not, why; nothing is."""
-    opened = ring(stores=tables, default_store="new")
+    opened = ring(stores=two_stores, default_store="new")
     for name in ("a", "b"):
         opened.generate(name, store="old")
-    listener.against = {("remove", "b", 1)}
+    guard.objections = {"remove b@1": ("no",)}
 
     dry = list(opened.migrate(from_="old", to="new", dry_run=True, delete_source=True))
 
@@ -334,14 +289,14 @@ def test_a_dry_run_asks_whether_names_may_be_removed(ring: Rings, listener: List
     assert list(opened.names(store="new")) == []
     assert told(dry[-2:]) == [
         ("a", "removed", None),
-        ("b", "kept", "remove of b is refused by plugin 'listener': no"),
+        ("b", "kept", "remove of b is refused by plugin 'guard': no"),
     ]
     assert told(list(opened.migrate(from_="old", to="new", delete_source=True))) == told(dry)
 
 
-def test_what_a_dry_run_would_keep(ring: Rings, tables: Tables) -> None:
+def test_what_a_dry_run_would_keep(ring: Rings, two_stores: Tables) -> None:
     """With a conflict no name is removed, and one that changes meanwhile would have to be compared again first."""
-    opened = ring(stores=tables, default_store="new")
+    opened = ring(stores=two_stores, default_store="new")
     opened.generate("a", store="old")
     moves = opened.migrate(from_="old", to="new", dry_run=True, delete_source=True)
 
@@ -360,12 +315,14 @@ def test_what_a_dry_run_would_keep(ring: Rings, tables: Tables) -> None:
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_what_a_store_of_payloads_would_lose_is_told(
-    ring: Rings, registry: Registry, tables: Tables, plain: dict[str, Secret], dry_run: bool
+    ring: Rings, registry: Registry, two_stores: Tables, plain: dict[str, Secret], dry_run: bool
 ) -> None:
     """A target without metadata takes what has none, and refuses the rest before it writes."""
     backend = PayloadsBackend()
     registry.add(backend, "payloads")
-    opened = ring(stores={**tables, "bare": {"backend": "payloads"}, "env": {"backend": "plain"}}, default_store="old")
+    opened = ring(
+        stores={**two_stores, "bare": {"backend": "payloads"}, "env": {"backend": "plain"}}, default_store="old"
+    )
     opened.generate("a", labels={"team": "web"})
     opened.import_key("b", opened.export("a"), public=True)
     plain["c"] = opened.export("a", secret=True)
@@ -386,11 +343,11 @@ def test_what_a_store_of_payloads_would_lose_is_told(
     assert list(backend.store.names()) == ([] if dry_run else ["c"])
 
 
-def test_a_seal_that_would_refuse_is_told(ring: Rings, tables: Tables, canary_seal: dict[str, object]) -> None:
+def test_a_seal_that_would_refuse_is_told(ring: Rings, two_stores: Tables, canary_seal: dict[str, object]) -> None:
     """A dry run seals, too, so that what the target's seal says is reported before anything of the name is written."""
-    sealed = {**tables, "new": {**tables["new"], "seal": "s"}}
+    sealed = {**two_stores, "new": {**two_stores["new"], "seal": "s"}}
     ring(stores=sealed, seals={"s": canary_seal}, default_store="new").generate("z")
-    opened = ring(stores=tables, default_store="old")
+    opened = ring(stores=two_stores, default_store="old")
     opened.generate("a")
     opened.rotate("a")
     opened.destroy("a@2")
@@ -434,13 +391,13 @@ IN_USE = (
     ],
 )
 def test_a_store_in_use_is_not_emptied(
-    ring: Rings, refused: Refused, tables: Tables, settings: dict[str, Any], setting: str
+    ring: Rings, refused: Refused, two_stores: Tables, settings: dict[str, Any], setting: str
 ) -> None:
     """Where names would be out of the ring's sight it is refused before anything is copied, unless that is said."""
-    tables["both"] = {"backend": "chain", "stores": ["old"], "write_to": "old"}
-    tables["writing"] = {"backend": "chain", "stores": ["old", "new"], "write_to": "old"}
-    ring(stores=tables, default_store="old").generate("a")
-    opened = ring(stores=tables, **settings)
+    two_stores["both"] = {"backend": "chain", "stores": ["old"], "write_to": "old"}
+    two_stores["writing"] = {"backend": "chain", "stores": ["old", "new"], "write_to": "old"}
+    ring(stores=two_stores, default_store="old").generate("a")
+    opened = ring(stores=two_stores, **settings)
 
     for dry_run in (True, False):
         with refused(ConfigError, IN_USE.format(setting)):
@@ -463,21 +420,21 @@ def test_a_store_in_use_is_not_emptied(
         pytest.param({"default_store": "old", "store": "new"}, id="the ring's store"),
     ],
 )
-def test_a_store_that_was_left_is_emptied(ring: Rings, tables: Tables, settings: dict[str, Any]) -> None:
+def test_a_store_that_was_left_is_emptied(ring: Rings, two_stores: Tables, settings: dict[str, Any]) -> None:
     """Where the ring looks for the names in the target, or in neither store, nothing more has to be said."""
-    tables["both"] = {"backend": "chain", "stores": ["old", "new"], "write_to": "new"}
-    tables["spare"] = {"backend": "memory"}
-    ring(stores=tables, default_store="old").generate("a")
-    opened = ring(stores=tables, **settings)
+    two_stores["both"] = {"backend": "chain", "stores": ["old", "new"], "write_to": "new"}
+    two_stores["spare"] = {"backend": "memory"}
+    ring(stores=two_stores, default_store="old").generate("a")
+    opened = ring(stores=two_stores, **settings)
 
     moved = list(opened.migrate(from_="old", to="new", delete_source=True))
 
     assert told(moved) == [("a@1", "copied", None), ("a", "removed", None)]
 
 
-def test_only_what_is_moved_counts(ring: Rings, tables: Tables, refused: Refused) -> None:
+def test_only_what_is_moved_counts(ring: Rings, two_stores: Tables, refused: Refused) -> None:
     """Of names that stay, the source may be in use; without removal `allow_referenced` has no meaning."""
-    opened = ring(stores=tables, default_store="old", keys={"a": {"store": "new"}})
+    opened = ring(stores=two_stores, default_store="old", keys={"a": {"store": "new"}})
     opened.generate("a", store="old")
     opened.generate("b", store="old")
 

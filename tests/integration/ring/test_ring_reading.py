@@ -123,8 +123,8 @@ def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refuse
     assert [*opened.names()] == []
     with refused(
         UnknownPluginError,
-        "given settings: stores.x.backend: no store backend is called 'cloud'; installed: memory, memory-signing; "
-        "left out by the setting `plugins`: audit, chain, env, file, policy, seal, sqlite",
+        "given settings: stores.x.backend: no store backend is called 'cloud'; installed: chain, memory, "
+        "memory-signing; left out by the setting `plugins`: audit, env, file, policy, seal, sqlite",
     ):
         opened.names(store="x")
     with refused(

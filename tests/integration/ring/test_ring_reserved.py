@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from support.rings import Rings, Sealed, writable
 
-import keywright.stores.chain
-from keywright import KeyRing, Record, RecordInfo, Registry, Secret
+from keywright import KeyRing, Record, RecordInfo, Secret
 
 Tables = dict[str, dict[str, str]]
 
@@ -18,10 +17,9 @@ def kept(ring: KeyRing, store: str | None = None) -> Record:
     return ring.open_store(store).get("keywright.header", 1)
 
 
-def test_they_are_hidden(ring: Rings, registry: Registry, two_stores: Tables) -> None:
+def test_they_are_hidden(ring: Rings, two_stores: Tables) -> None:
     """From `names` and `list`, of a chain too; the doctor does not take them for keys."""
     chain = {"backend": "chain", "stores": ["old", "new"]}
-    registry.add(keywright.stores.chain, "chain")
     opened = ring(stores={**two_stores, "both": chain}, default_store="old")
     writable(opened, "old").create(HEADER)
     opened.generate("a")

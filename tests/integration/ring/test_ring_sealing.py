@@ -241,7 +241,7 @@ def test_settings_of_seals_are_read_when_the_seal_is_used(
     with refused(
         UnknownPluginError,
         "given settings: seals.x.seal: no seal is called 'hsm'; installed: memory; left out by the setting `plugins`: "
-        "audit, chain, env, file, policy, seal, sqlite",
+        "audit, env, file, policy, seal, sqlite",
     ):
         opened.open_store("x")
     with refused(

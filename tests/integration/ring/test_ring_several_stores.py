@@ -20,17 +20,8 @@ from keywright.errors import (
     ReadOnlyStoreError,
     StoreUnavailableError,
 )
-from keywright.stores import chain
 
 Opener = Callable[..., KeyRing]
-
-
-@pytest.fixture
-def registry(registry: Registry) -> Registry:
-    """Chains, too, where they are not installed yet."""
-    if "chain" not in registry.store_backends:
-        registry.add(chain, "chain")
-    return registry
 
 
 @pytest.fixture
@@ -237,14 +228,10 @@ LEFT_BEHIND = (
 
 
 @pytest.fixture
-def swapped(ring: Rings, shared: dict[str, str]) -> KeyRing:
+def swapped(ring: Rings, two_stores: dict[str, dict[str, str]]) -> KeyRing:
     """A ring whose default store is `new`; `a` was made while it was `old`."""
-    tables: dict[str, Any] = {
-        "stores": {"old": shared, "new": {"backend": "memory", "id": f"{shared['id']}-new"}},
-        "keys": {"a": {}},
-    }
-    ring(**tables, default_store="old").generate("a")
-    return ring(**tables, default_store="new")
+    ring(stores=two_stores, keys={"a": {}}, default_store="old").generate("a")
+    return ring(stores=two_stores, keys={"a": {}}, default_store="new")
 
 
 @pytest.mark.parametrize("ask", ["show", "signer", "verifier", "load", "export", "rotate", "destroy"])
@@ -357,9 +344,8 @@ def test_a_store_that_cannot_be_asked_is_named(
     assert opened.generate("a", allow_duplicate=True).reference == "a@1"
 
 
-def test_no_key_is_hidden_in_a_chain(ring: Rings, registry: Registry, refused: Refused, shared: dict[str, str]) -> None:
+def test_no_key_is_hidden_in_a_chain(ring: Rings, refused: Refused, shared: dict[str, str]) -> None:
     """Where the configured chain has the name, a store of it that is named gets no other key, unless told so."""
-    registry.add(chain, "chain")
     tables: dict[str, Any] = {
         "ci": shared,
         "prod": {"backend": "memory", "id": f"{shared['id']}-prod"},
@@ -393,11 +379,8 @@ def test_no_key_is_hidden_in_a_chain(ring: Rings, registry: Registry, refused: R
     assert opened.generate("a", store="ci", allow_duplicate=True).reference == "a@1"
 
 
-def test_a_chain_that_cannot_be_asked_stops_a_second_key(
-    ring: Rings, registry: Registry, refused: Refused, shared: dict[str, str]
-) -> None:
+def test_a_chain_that_cannot_be_asked_stops_a_second_key(ring: Rings, refused: Refused, shared: dict[str, str]) -> None:
     """The key may be in the store of the chain that does not answer."""
-    registry.add(chain, "chain")
     tables: dict[str, Any] = {
         "ci": {"backend": "memory", "id": {"env": "NOT_SET_ANYWHERE"}},
         "prod": shared,

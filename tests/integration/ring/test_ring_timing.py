@@ -121,10 +121,11 @@ def test_what_was_put_away_is_told_and_not_made_anew(
     assert len(opened.show("a").versions) == 2
 
 
-def test_a_key_that_was_left_behind_is_told(ring: Rings, refused: Refused, shared: dict[str, str], wait: Wait) -> None:
+def test_a_key_that_was_left_behind_is_told(
+    ring: Rings, refused: Refused, two_stores: dict[str, dict[str, str]], wait: Wait
+) -> None:
     """Where the configuration points a name at another store than the one that has it, that is no "not due"."""
-    stores = {"old": shared, "new": {"backend": "memory", "id": f"{shared['id']}-new"}}
-    old, new = (ring(stores=stores, default_store=store, keys=KEYS) for store in ("old", "new"))
+    old, new = (ring(stores=two_stores, default_store=store, keys=KEYS) for store in ("old", "new"))
     old.generate("a")
     wait(days=90)
 
