@@ -17,7 +17,7 @@ from keywright.secret import Secret
 from keywright.values import Value
 
 if TYPE_CHECKING:
-    from json import JSONEncoder
+    from json import JSONDecoder, JSONEncoder
 
 Revision = NewType("Revision", str)
 """Opaque text that a store gives each state of a record. Compared for equality only."""
@@ -126,6 +126,7 @@ class Record(Value):
 
 
 METADATA_VERSION = 1
+_STATES = {state.value: state for state in State}
 _TYPES = dict.fromkeys(("name", "key_type", "kid", "state", "reason"), str) | {
     "version": int,
     "labels": dict,
@@ -256,10 +257,8 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     """
     if data[:_HEAD] != _head(data[_HEAD:]):
         raise _damaged(where)
-    import json
-
     try:
-        members = json.loads(data.decode())
+        members = _decoder().decode(data.decode())
         written_by = members.get("metadata_version")
     except (ValueError, RecursionError):
         raise _damaged(where) from None
@@ -281,6 +280,13 @@ def _encoder() -> JSONEncoder:
     from json import JSONEncoder  # only when needed: importing a plugin stays fast
 
     return JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
+@cache
+def _decoder() -> JSONDecoder:
+    from json import JSONDecoder
+
+    return JSONDecoder()
 
 
 def _head(rest: bytes) -> bytes:
@@ -305,7 +311,7 @@ def _info_of(members: dict[str, Any], revision: str) -> RecordInfo:
         kid=members["kid"],
         public=None if public is None else b64decode(public, validate=True),
         attributes=Attributes(attributes) if attributes else NO_ATTRIBUTES,
-        state=State(members["state"]),
+        state=_STATES[members["state"]],
         state_since=_time_of(members["state_since"]),
         reason=members["reason"],
         created=_time_of(members["created"]),
