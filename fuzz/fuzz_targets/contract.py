@@ -103,6 +103,8 @@ def _check_locals(error: BaseException, secrets: Iterable[bytes], known: bytes) 
     hidden = set[bytes]().union(*map(_windows, secrets))
     if not hidden:
         return
+    # As a `repr` shows it, too: the end of an escape and what follows may be in the secret by chance.
+    known += b"\n" + repr(known.decode(errors="surrogateescape")).encode()
     for text in _locals(error):
         if any(_tells(window, known) for window in _windows(text) & hidden):
             raise ContractBrokenError("a local variable of a frame that raises holds the secret")

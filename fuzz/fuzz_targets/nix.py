@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from random import Random
 from typing import Final
 
@@ -254,6 +254,8 @@ TARGETS: Final = {
             _encoded(_KEY).rstrip(b"=") + b"\n\n",
             _encoded(_KEY).replace(b":", b":\n"),
             b"a b:" + b64encode(_SEED),
+            # The name holds a part of the secret, and is shown with escapes (a false alarm once).
+            b"\n\0yhdqjZuMkvl6:" + b64encode(b64decode(b"AAP0yhdqjZuMkvl6") + bytes(52)),
             b"-----BEGIN OPENSSH PRIVATE KEY-----\n",
             b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 a:b",
         ),
