@@ -186,17 +186,6 @@ def test_strays_among_the_names(
     assert [one for one in lines_of(store.check()) if "may be read" not in one] == [text_of(found.value)]
 
 
-def test_root_that_is_a_file(reopen: Reopen, make: Make, root: Path) -> None:
-    """A file in the place of the root is neither an empty store nor overwritten."""
-    root.write_bytes(b"precious")
-
-    with pytest.raises(CorruptedStoreError) as found, reopen():
-        pass
-
-    assert text_of(found.value) == f"{root}: is not a directory; set `path` to a directory"
-    assert root.read_bytes() == b"precious"
-
-
 def test_root_that_is_a_link(reopen: Reopen, make: Make, root: Path) -> None:
     """A root behind a link works; a link to nothing is not an empty store."""
     root.symlink_to(root.with_name("real"))
@@ -210,47 +199,39 @@ def test_root_that_is_a_link(reopen: Reopen, make: Make, root: Path) -> None:
     assert (root.with_name("real") / "a/@1/key").exists()
 
 
-def test_foreign_directory(reopen: Reopen, make: Make, root: Path) -> None:
-    """A directory with other things in it is refused by readers and writers, and left as it is."""
-    root.mkdir(mode=0o700)
-    (root / ".bashrc").write_bytes(b"x")
-
-    with pytest.raises(CorruptedStoreError) as found, reopen():
-        pass
-    with pytest.raises(CorruptedStoreError):
-        FileStore(str(root), TIMEOUT).create(make())
-
-    assert text_of(found.value) == (
-        f"{root}: is not empty and has no .keywright/format, so it is not a store, or one that lost its marker; set "
-        "`path` to a directory of its own, or restore the marker from a backup"
-    )
-    assert os.listdir(root) == [".bashrc"]
-
-
-MARKERS = [
-    pytest.param(None, "is not empty and has no .keywright/format, so it is not a store", id="lost"),
-    pytest.param(b"", "the marker .keywright/format is damaged; restore it from a backup", id="empty"),
-    pytest.param(b"keywright", "the marker .keywright/format is damaged; restore it from a backup", id="cut"),
+NO_MARKER = (
+    "is not empty and has no .keywright/format, so it is not a store, or one that lost its marker; set `path` to a "
+    "directory of its own, or restore the marker from a backup"
+)
+BAD_MARKER = "the marker .keywright/format is damaged; restore it from a backup"
+NO_STORE = [
+    pytest.param({"": b"precious"}, "is not a directory; set `path` to a directory", id="file"),
+    pytest.param({".bashrc": b"x"}, NO_MARKER, id="foreign"),
+    pytest.param({"a/@1/key": b"x"}, NO_MARKER, id="lost"),
+    pytest.param({"a/@1/key": b"x", ".keywright/format": b""}, BAD_MARKER, id="empty"),
+    pytest.param({"a/@1/key": b"x", ".keywright/format": b"keywright"}, BAD_MARKER, id="cut"),
     pytest.param(
-        b"keywright file store 2\n",
+        {"a/@1/key": b"x", ".keywright/format": b"keywright file store 2\n"},
         "the store was written by a newer keywright; upgrade this one to use it",
         id="newer",
     ),
 ]
 
 
-@pytest.mark.parametrize(("marker", "message"), MARKERS)
-def test_marker(reopen: Reopen, make: Make, root: Path, marker: bytes | None, message: str) -> None:
-    """A store that lost its marker, or has another's, is not read as if it were ours or empty."""
-    with reopen() as store:
-        store.create(make())
-    path = root / ".keywright" / "format"
-    path.unlink() if marker is None else path.write_bytes(marker)
+@pytest.mark.parametrize(("there", "message"), NO_STORE)
+def test_what_is_no_store(reopen: Reopen, make: Make, root: Path, there: dict[str, bytes], message: str) -> None:
+    """It is refused by readers and writers, and left as it is: neither an empty store nor overwritten."""
+    for name, content in there.items():
+        (root / name).parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        (root / name).write_bytes(content)
 
-    with pytest.raises(CorruptedStoreError) as found, reopen():
+    with refuses(CorruptedStoreError, f"{root}: {message}"), reopen():
         pass
+    with pytest.raises(CorruptedStoreError):
+        FileStore(str(root), TIMEOUT).create(make())
 
-    assert text_of(found.value).startswith(f"{root}: {message}")
+    assert {name: (root / name).read_bytes() for name in there} == there
+    assert {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == there.keys() - {""}
 
 
 def test_a_root_that_is_swapped_is_checked_again(store: FileStore, make: Make, root: Path) -> None:

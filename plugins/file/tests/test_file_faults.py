@@ -31,7 +31,6 @@ from keywright_file.write import apply
 
 Reopen = Callable[[], AbstractContextManager[FileStore]]
 Make = Callable[..., Record]
-Fork = Callable[[Callable[[], None]], int]
 
 DENIED = "access is denied (Permission denied)"
 OWNER = "run as the store's owner, or change its permissions"
@@ -132,47 +131,6 @@ def test_read_only_mount(mounted: Callable[[str], None], reopen: Reopen, make: M
         for write in writes:
             with pytest.raises(ReadOnlyStoreError):
                 write()
-
-
-def become_nobody() -> None:
-    os.setgroups([])
-    os.setresgid(65_534, 65_534, 65_534)
-    os.setresuid(65_534, 65_534, 65_534)
-
-
-@pytest.fixture
-def shared_root(in_child: Fork) -> Iterator[str]:
-    """A directory that an unprivileged user owns, reachable by that user."""
-    needs_root()
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as directory:
-        os.chown(directory, 65_534, 65_534)
-        os.chmod(directory, 0o755)
-        yield directory
-
-
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
-def test_owner_only_under_any_umask(shared_root: str, make: Make, in_child: Fork, umask: int) -> None:
-    """Files are 0600 and directories 0700, whatever the umask, and the store works under it."""
-    path = os.path.join(shared_root, "x", "keys")
-
-    def check() -> None:
-        become_nobody()
-        os.umask(umask)
-        with FileStore(path, TIMEOUT) as store:
-            info = store.create(make("a/b"))
-            info = store.update_info(make("a/b", x="y").info, info.revision)
-            info = store.replace_payload("a/b", 1, Secret(b"two"), info.revision)
-            store.create(make("c", payload=None))
-        with FileStore(path, TIMEOUT) as store:
-            assert store.get("a/b", 1) == Record(info, Secret(b"two"))
-        for directory, _, files in os.walk(os.path.dirname(path)):
-            assert os.stat(directory).st_mode & 0o7777 == 0o700, directory
-            for file in files:
-                assert os.stat(os.path.join(directory, file)).st_mode & 0o7777 == 0o600, file
-
-    assert in_child(check) == 0
 
 
 def test_a_refused_directory_is_closed(store: FileStore, make: Make, root: Path) -> None:

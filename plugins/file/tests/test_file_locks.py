@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from support.problems import lines_of
 from keywright import Options, Record, Secret
 from keywright.errors import StoreUnavailableError
 from keywright_file import TIMEOUT, FileBackend
+from keywright_file.files import Directory
 from keywright_file.store import FileStore
 from keywright_file.write import under_lock
 
@@ -31,85 +31,44 @@ def root(quick_root: Path) -> Path:
     return quick_root
 
 
-def test_stuck_writer(make: Make, root: Path) -> None:
-    """A writer that holds the lock for too long is reported instead of waited for."""
-    FileStore(str(root), TIMEOUT).create(make())
-    private = os.open(root / ".keywright", os.O_RDONLY)
-
-    def wait(_: int) -> None:
-        with refuses(
-            StoreUnavailableError,
-            f"b@1 in {root}: locked by another process for longer than the setting `timeout`; stop that process, or "
-            "raise the setting `timeout` of the store",
-        ):
-            under_lock(private, f"b@1 in {root}", lambda _: None, patience=0.05)
-
-    under_lock(private, "x", wait, patience=1, shared=True)
-    os.close(private)
-
-
-CALLS: list[tuple[str, Callable[[FileStore, Record], object]]] = [
-    ("create", lambda store, record: store.create(replace(record, info=replace(record.info, version=2)))),
-    ("update", lambda store, record: store.update_info(record.info, record.info.revision)),
-    ("remove", lambda store, record: store.remove("a", [record.info.revision])),
-    # What looks damaged is read again under the lock.
-    ("get", lambda store, _: store.get("b", 1)),
-    ("versions", lambda store, _: store.versions("b")),
-]
+LOCKED = (
+    "locked by another process for longer than the setting `timeout`; stop that process, or raise the setting "
+    "`timeout` of the store"
+)
+WRITES: dict[str, Callable[[FileStore, Record], object]] = {
+    "a@2": lambda store, record: store.create(replace(record, info=replace(record.info, version=2))),
+    "a@1": lambda store, record: store.update_info(record.info, record.info.revision),
+    "a": lambda store, record: store.remove("a", [record.info.revision]),
+}
+# What looks damaged is read again under the lock.
+READS: dict[str, Callable[[FileStore, Record], object]] = {
+    "b@1": lambda store, _: store.get("b", 1),
+    "b": lambda store, _: store.versions("b"),
+}
 
 
-@pytest.mark.parametrize("call", [pytest.param(call, id=name) for name, call in CALLS])
+@pytest.mark.parametrize(("calls", "shared"), [(WRITES | READS, False), (WRITES, True)], ids=["writer", "reader"])
 def test_a_store_waits_as_long_as_its_timeout_says(
-    make: Make, root: Path, call: Callable[[FileStore, Record], object]
+    make: Make, root: Path, calls: dict[str, Callable[[FileStore, Record], object]], shared: bool
 ) -> None:
-    """Each call that takes the lock gives up after `timeout`."""
-    store = FileStore(str(root), timedelta(milliseconds=50))
-    record = replace(make(), info=store.create(make()))
-    store.create(make("b"))
-    (root / "b/@1/meta.json").write_bytes(b"")
-    private = os.open(root / ".keywright", os.O_RDONLY)
+    """Each call that takes the lock gives up after `timeout`, by default a minute; `doctor` reports that."""
+    with FileBackend().open(Options({"path": str(root), "timeout": timedelta(milliseconds=50)})) as store:
+        record = replace(make(), info=store.create(make()))
+        store.create(make("b"))
+        (root / "b/@1/meta.json").write_bytes(b"")
 
-    def wait(_: int) -> float:
-        begun = monotonic()
-        with pytest.raises(
-            StoreUnavailableError, match="locked by another process for longer than the setting `timeout`"
-        ):
-            call(store, record)
-        return monotonic() - begun
+        def wait(_: int) -> None:
+            for what, call in calls.items():
+                begun = monotonic()
+                with refuses(StoreUnavailableError, f"{what} in {root}: {LOCKED}"):
+                    call(store, record)
+                assert 0.05 <= monotonic() - begun < 10
+            if not shared:
+                assert lines_of(store.check()) == [f"{root}: {LOCKED}"]
 
-    waited = under_lock(private, "x", wait, patience=1)
-    os.close(private)
+        with Directory(str(root / ".keywright"), "x") as private_fd:
+            under_lock(private_fd, "x", wait, patience=1, shared=shared)
 
-    assert 0.05 <= waited < 10
-
-
-def test_the_doctor_waits_as_long_as_the_timeout_says(make: Make, root: Path) -> None:
-    """What looks damaged while a writer holds the lock is told to be busy."""
-    store = FileStore(str(root), timedelta(milliseconds=50))
-    store.create(make())
-    (root / "a/@1/meta.json").write_bytes(b"")
-    private = os.open(root / ".keywright", os.O_RDONLY)
-
-    told = under_lock(private, "x", lambda _: lines_of(store.check()), patience=1)
-    os.close(private)
-
-    (line,) = told
-    assert line.startswith(f"{root}: locked by another process for longer than the setting `timeout`")
-
-
-def test_the_backend_hands_its_timeout_on(make: Make, root: Path) -> None:
-    """What the configuration says counts; without it a minute."""
-    options = Options({"path": str(root), "timeout": timedelta(0)})
-    with FileBackend().open(options) as store:
-        store.create(make())
-        private = os.open(root / ".keywright", os.O_RDONLY)
-
-        begun = monotonic()
-        with pytest.raises(StoreUnavailableError):
-            under_lock(private, "x", lambda _: store.create(make("b")), patience=1, shared=True)
-        os.close(private)
-
-    assert monotonic() - begun < 30
     assert {setting.name: setting.default for setting in FileBackend.settings}["timeout"] == timedelta(minutes=1)
 
 

@@ -24,6 +24,7 @@ from keywright_sqlite.database import image
 Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
 Unprivileged = Callable[[Callable[[], str]], str]
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away and acts as others")
 
 
 def test_no_descriptor_stays_open(tmp_path: Path, opened: Opener, make: Make) -> None:
@@ -176,7 +177,7 @@ def test_a_directory_that_keeps_what_is_mine_is_used(tmp_path: Path, path: str, 
     tmp_path.chmod(0o700)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for another")
+@AS_ROOT
 @pytest.mark.parametrize(
     ("directory", "mode", "message"),
     [
@@ -329,7 +330,7 @@ def test_an_open_store_whose_file_was_replaced_is_damage(
             AccessDeniedError,
             "{} belongs to another user, who could change it; use a store of your own, or have root `chown` it",
             id="given to another user",
-            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away"),
+            marks=AS_ROOT,
         ),
     ],
 )
@@ -365,9 +366,9 @@ def test_a_copy_made_by_vacuum_into_is_a_store(tmp_path: Path, path: str, opened
 OTHER_USER = 65534
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
 PR_SET_DUMPABLE = 4  # linux/prctl.h
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as others")
 
 
+@AS_ROOT
 @pytest.mark.parametrize(("owner", "writes"), [(OTHER_USER, True), (0, False)])
 def test_writes_are_asked_for_as_the_user_that_we_act_as(shared_directory: str, owner: int, writes: bool) -> None:
     """What root, who started the process, may write does not count once it acts as someone else."""
@@ -385,6 +386,7 @@ def test_writes_are_asked_for_as_the_user_that_we_act_as(shared_directory: str, 
     assert found == writes
 
 
+@AS_ROOT
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has user namespaces")
 def test_root_outside_of_a_user_namespace_is_no_stranger(
     shared_directory: str, opened: Opener, make: Make, unprivileged: Unprivileged

@@ -40,7 +40,7 @@ LOOKUP: Final = ErrorTable(
 )
 _PLACING: Final = ErrorTable(
     denied=READ_ONLY,
-    other=Report("{subject}: the store cannot be created: {reason}", "nothing was written"),
+    other=Report("{subject}: the store cannot be created, nothing was written: {reason}"),
 )
 _UNCONFIRMED: Final = Report(
     "{subject}: the system did not confirm that the new store is on the disk",
