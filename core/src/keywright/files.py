@@ -64,6 +64,13 @@ class Report(NamedTuple):
     hint: str | None = None
     error: type[KeywrightError] | None = None
 
+    def as_error(
+        self, subject: str, *, reason: str = "", default: type[KeywrightError] = StoreUnavailableError
+    ) -> KeywrightError:
+        """The error about `subject`, usually a path; `default` is its class if the report has none."""
+        hint = None if self.hint is None else self.hint.format(subject=subject, reason=reason)
+        return (self.error or default)(self.message.format(subject=subject, reason=reason), hint=hint)
+
 
 _KINDS: Final = {
     **dict.fromkeys((errno.EACCES, errno.EPERM), "denied"),
@@ -120,9 +127,7 @@ class ErrorTable(NamedTuple):
         if entry is None:
             kind, entry = "other", self.other
         report = Report(entry) if isinstance(entry, str) else entry
-        words = {"subject": subject, "reason": os.strerror(number)}
-        hint = None if report.hint is None else report.hint.format(**words)
-        return (report.error or _CLASSES[kind])(report.message.format(**words), hint=hint)
+        return report.as_error(subject, reason=os.strerror(number), default=_CLASSES[kind])
 
     def about(self, subject: str) -> _About:
         """A context that raises the error of this table in place of an `OSError` of its block."""

@@ -50,7 +50,7 @@ NOT_OPENED = (
     "and write its directory"
 )
 DAMAGED = ": the database is damaged; restore it from a backup"
-NO_DATABASE = " is not a SQLite database; restore it from a backup, or correct `path`"
+NO_DATABASE = " is not a SQLite database; restore it from a backup, or set `path` to another file"
 WRITE = ": SQLite reports SQLITE_IOERR_WRITE; nothing was written; check the disk and try again"
 
 

@@ -51,7 +51,7 @@ def database(*statements: str) -> Callable[[Path], object]:
 
 
 NO_FILE = " is not a regular file; point the setting `path` to a file"
-NO_DATABASE = " is not a SQLite database; restore it from a backup, or correct `path`"
+NO_DATABASE = " is not a SQLite database; restore it from a backup, or set `path` to another file"
 EMPTY = " is empty; restore it from a backup, or remove it"
 DAMAGED = ": the database is damaged; restore it from a backup"
 FOREIGN = " is the database of another program; set `path` to another file, or restore it from a backup"
@@ -142,7 +142,10 @@ def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path, opened: Opener, na
     (tmp_path / "loop.db").symlink_to("loop.db")
     path = str(tmp_path / name)
 
-    with refuses(StoreUnavailableError, f"{path}: the store cannot be reached: {reason}; correct `path`"), opened(path):
+    with (
+        refuses(StoreUnavailableError, f"{path}: the store cannot be reached: {reason}; set `path` to another file"),
+        opened(path),
+    ):
         pass
 
 
@@ -270,7 +273,7 @@ def test_a_link_that_becomes_a_directory_on_the_way_is_refused(
     with pytest.raises(StoreUnavailableError) as caught, opened(path):
         pass
 
-    assert text_of(caught.value) == f"{path}: the store cannot be reached: Invalid argument; correct `path`"
+    assert text_of(caught.value) == f"{path}: the store cannot be reached: Invalid argument; set `path` to another file"
 
 
 def test_a_second_name_left_by_a_killed_process_goes(tmp_path: Path, path: str, opened: Opener, make: Make) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from functools import partial
 
 from keywright import Problem
 from keywright.errors import StoreError
@@ -29,32 +29,26 @@ def check(root: int, path: str, patience: float) -> Iterator[Problem]:
     except FileNotFoundError:
         return  # there was never a write
     with directory as private:
-        settled = _Settled(private, path, patience)
-        problems = [*_caught(path, settled(lambda: _private(private, path))), *_caught(path, _names(root, "", settled))]
+        settled = partial(_settled, private, path, patience)
+        problems = [*settled(lambda: _private(private, path)), *_caught(path, _names(root, "", path, settled))]
     # One problem may be met by more than one way.
     yield from dict.fromkeys(problems)
 
 
-class _Settled(NamedTuple):
-    """What is found; if anything is, what is found while there is no writer: it may have been one at work."""
+Settled = Callable[[Callable[[], Iterator[Problem]]], list[Problem]]
 
-    private: int
-    path: str
-    patience: float
 
-    def __call__(self, look: Callable[[], Iterator[Problem]]) -> Iterator[Problem]:
-        def looked(_: object = None) -> list[Problem]:
-            return [*_caught(self.path, look())]
-
-        found = looked()
-        if found:
-            try:
-                found = under_lock(self.private, self.path, looked, patience=self.patience, shared=True)
-            except FileNotFoundError:
-                pass  # no lock file, so no writer
-            except StoreError as error:
-                found = [Problem.of(self.path, error)]
-        yield from found
+def _settled(private: int, path: str, patience: float, look: Callable[[], Iterator[Problem]]) -> list[Problem]:
+    """What `look` finds; if it finds anything, what it finds while no writer is at work, who may have caused it."""
+    found = [*_caught(path, look())]
+    if not found:
+        return found
+    try:
+        return under_lock(private, path, lambda _: [*_caught(path, look())], patience=patience, shared=True)
+    except FileNotFoundError:
+        return found  # no lock file, so no writer
+    except StoreError as error:
+        return [Problem.of(path, error)]
 
 
 def _private(private: int, path: str) -> Iterator[Problem]:
@@ -83,25 +77,25 @@ def _temporary(private: int, path: str) -> Iterator[Problem]:
             yield Problem(path, message, "remove them")
 
 
-def _names(directory: int, name: str, settled: _Settled) -> Iterator[Problem]:
+def _names(directory: int, name: str, path: str, settled: Settled) -> Iterator[Problem]:
     """The faults of a directory of the tree and all below; `name` is empty for the root."""
-    subject = f"{name} in {settled.path}" if name else settled.path
+    subject = f"{name} in {path}" if name else path
     for entry in sorted(os.listdir(directory)):
         if layout.is_the_systems(entry):
             continue
         longer = layout.below(name, entry)
         if layout.is_name(longer) and stat.S_ISDIR(_mode(directory, entry)):
-            yield from _caught(subject, _below(directory, entry, longer, settled))
+            yield from _caught(subject, _below(directory, entry, longer, path, settled))
         else:
             # Called before the next turn of the loop.
-            yield from _caught(subject, settled(lambda: _entry(directory, entry, name, settled.path)))  # noqa: B023  (called here)
+            yield from _caught(subject, settled(lambda: _entry(directory, entry, name, path)))  # noqa: B023  (called here)
 
 
-def _below(directory: int, entry: str, name: str, settled: _Settled) -> Iterator[Problem]:
-    subject = f"{name} in {settled.path}"
+def _below(directory: int, entry: str, name: str, path: str, settled: Settled) -> Iterator[Problem]:
+    subject = f"{name} in {path}"
     with suppress(FileNotFoundError), Directory(entry, subject, parent=directory) as opened:
         yield from _exposed(opened, subject)
-        yield from _names(opened, name, settled)
+        yield from _names(opened, name, path, settled)
 
 
 def _mode(directory: int, entry: str) -> int:

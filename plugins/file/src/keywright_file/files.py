@@ -16,8 +16,10 @@ LONGEST_FILE_BYTES: Final = 16 * 1024 * 1024  # what is longer is not a key, and
 # O_NONBLOCK: a FIFO in the place of a file must not make us wait for its other end.
 SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
-_MISPLACED: Final = Report(
-    "{subject}: expected a file or directory of the store, found a link or a special file", "restore it from a backup"
+MISPLACED: Final = Report(
+    "{subject}: expected a file or directory of the store, found a link or a special file",
+    "restore it from a backup",
+    CorruptedStoreError,
 )
 
 
@@ -32,7 +34,7 @@ def _table(outcome: str) -> ErrorTable:
             f"{{subject}}: the file system is mounted read-only{outcome}", "remount it, or use another store"
         ),
         full=Report(f"{{subject}}: the disk is full ({{reason}}){outcome}", "free disk space and try again"),
-        misplaced=_MISPLACED,
+        misplaced=MISPLACED,
         other=Report(f"{{subject}}: {{reason}}{outcome}", "fix the cause and try again"),
     )
 
@@ -40,30 +42,27 @@ def _table(outcome: str) -> ErrorTable:
 READ_ERRORS: Final = _table("")
 WRITE_ERRORS: Final = _table(", nothing was written")
 """As long as nothing of a write is visible."""
-_UNDONE: Final = Report(
-    "{subject}: the system did not confirm a write ({reason}), so it was undone and the store is as it was",
-    "check the disk",
-    DurabilityError,
+UNDONE_ERRORS: Final = ErrorTable(
+    other=Report(
+        "{subject}: the system did not confirm a write ({reason}), so it was undone and the store is as it was",
+        "check the disk",
+        DurabilityError,
+    )
 )
-_UNCERTAIN: Final = Report(
-    "{subject}: the change was made, but the system did not confirm or complete it ({reason})",
-    "check the disk, then read the record again before you rely on it",
-    DurabilityError,
-)
-UNDONE_ERRORS: Final = ErrorTable(other=_UNDONE)
 """Around the sync of something that is not visible yet, and is given up if the sync fails."""
-UNCERTAIN_ERRORS: Final = ErrorTable(other=_UNCERTAIN)
+UNCERTAIN_ERRORS: Final = ErrorTable(
+    other=Report(
+        "{subject}: the change was made, but the system did not confirm or complete it ({reason})",
+        "check the disk, then read the record again before you rely on it",
+        DurabilityError,
+    )
+)
 """Once the change is visible: whatever fails now, it may not be on the medium."""
 
 
 def damaged(subject: str, fault: str) -> CorruptedStoreError:
     """`SUBJECT: FAULT; …`."""
     return CorruptedStoreError(f"{subject}: {fault}", hint="restore it from a backup")
-
-
-def misplaced(subject: str) -> CorruptedStoreError:
-    """Something of another kind stands where the store keeps a file or directory."""
-    return CorruptedStoreError(_MISPLACED.message.format(subject=subject), hint=_MISPLACED.hint)
 
 
 class Directory:
@@ -155,7 +154,7 @@ def check_file(found: os.stat_result, subject: str) -> None:
         CorruptedStoreError: it is not a regular file.
     """
     if not stat.S_ISREG(found.st_mode):
-        raise misplaced(subject)
+        raise MISPLACED.as_error(subject)
     check_owner(found, subject, "the file")
 
 

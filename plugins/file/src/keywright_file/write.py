@@ -36,24 +36,23 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Final, NamedTuple, TypeVar
 
-from keywright import Guard, Record, RecordInfo, Reference, Revision, Secret, State, encode_info, parse_reference
-from keywright.errors import (
-    DurabilityError,
-    InvalidNameError,
-    KeyNotFoundError,
-    StoreError,
-    UnsupportedOperationError,
-    conflict,
-    key_exists,
-    key_not_found,
-    no_payload,
-    not_destroyed,
-    payload_of_destroyed,
+from keywright import (
+    Guard,
+    Record,
+    RecordInfo,
+    Reference,
+    Revision,
+    Secret,
+    State,
+    encode_info,
+    errors,
+    parse_reference,
 )
 from keywright.files import NewFile, WriteErrors, locked, make_directories, make_directory, sync, write_file
 from keywright_file import layout
 from keywright_file.files import (
     LONGEST_FILE_BYTES,
+    MISPLACED,
     SAFELY,
     UNCERTAIN_ERRORS,
     UNDONE_ERRORS,
@@ -61,7 +60,6 @@ from keywright_file.files import (
     Directory,
     confirm,
     exists,
-    misplaced,
     open_or_make,
     read_file,
     status,
@@ -93,7 +91,7 @@ def under_lock(
     lock_fd = os.open(layout.LOCK, flags, 0o600, dir_fd=private_fd)
     try:
         if not stat.S_ISREG(os.fstat(lock_fd).st_mode):
-            raise misplaced(subject)  # FIFOs and devices can be locked too
+            raise MISPLACED.as_error(subject)  # FIFOs and devices can be locked too
         if not shared:
             os.fchmod(lock_fd, 0o600)
         busy = f"{subject}: locked by another process for longer than the setting `timeout`"
@@ -224,7 +222,7 @@ def _work(writer: Writer, work: Callable[[Writer], _T], *, marked: bool) -> _T:
         return work(writer)
     except BaseException:
         # The next writer removes what cannot be removed now; the error that stopped this one says more.
-        with suppress(OSError, StoreError):
+        with suppress(OSError, errors.StoreError):
             _sweep(writer.temporary_fd)
         raise
 
@@ -279,7 +277,7 @@ def _noted(data: Secret) -> Reference | None:
         return None
     try:
         return parse_reference(data.reveal().decode("ascii").removesuffix("\n"), reserved=True)
-    except (UnicodeDecodeError, InvalidNameError):
+    except (UnicodeDecodeError, errors.InvalidNameError):
         return None
 
 
@@ -347,12 +345,12 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
     """
     info, subject = record.info, writer.subject
     if info.state is State.DESTROYED and record.payload is not None:
-        raise payload_of_destroyed(info.name, info.version)
+        raise errors.payload_of_destroyed(info.name, info.version)
     encoded = _encoded(info)
     _check_length(info.reference, record.payload)
     with suppress(FileNotFoundError), layout.open_name(writer.root_fd, info.name, subject) as name_fd:
         if exists(f"@{info.version}", name_fd):
-            raise key_exists(info.name, info.version)
+            raise errors.key_exists(info.name, info.version)
     make_directory(_NEW_VERSION, directory=writer.temporary_fd)
     with Directory(_NEW_VERSION, subject, parent=writer.temporary_fd) as new_fd:
         half, data = (layout.PUBLIC_ONLY, _NOTHING) if record.payload is None else (layout.KEY, record.payload)
@@ -371,7 +369,7 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
         _place_version(writer, info)
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
-            raise key_exists(info.name, info.version) from None
+            raise errors.key_exists(info.name, info.version) from None
         raise
     return info.replace(revision=Revision(revision))
 
@@ -408,7 +406,7 @@ def update_info(writer: Writer, info: RecordInfo, expected: Revision) -> RecordI
         old = _expected(writer, version_fd, info.name, info.version, expected)
         is_destroyed = info.state is State.DESTROYED
         if is_destroyed and old.key is not None:
-            raise payload_of_destroyed(info.name, info.version)
+            raise errors.payload_of_destroyed(info.name, info.version)
         if not is_destroyed and not old.files & {layout.KEY, layout.PUBLIC_ONLY}:
             # A tombstone has neither; in any other state it needs one.
             writer.put(version_fd, layout.PUBLIC_ONLY, _NOTHING, visible=False)
@@ -427,7 +425,7 @@ def replace_payload(writer: Writer, name: str, version: int, payload: Secret, ex
     with layout.open_version(writer.root_fd, name, version, writer.subject) as version_fd:
         old = _expected(writer, version_fd, name, version, expected)
         if old.key is None:
-            raise no_payload(name, version)
+            raise errors.no_payload(name, version)
         writer.note(Reference(name, version))
         # Both checksums exist while the key is replaced, so that either key is whole.
         _write_checksum(version_fd, payload)
@@ -445,7 +443,7 @@ def destroy_version(writer: Writer, info: RecordInfo, expected: Revision) -> Rec
         `update_info`, and DurabilityError: the payload has another name.
     """
     if info.state is not State.DESTROYED:
-        raise not_destroyed(info.name, info.version)
+        raise errors.not_destroyed(info.name, info.version)
     encoded = _encoded(info)
     with layout.open_version(writer.root_fd, info.name, info.version, writer.subject) as version_fd:
         old = _expected(writer, version_fd, info.name, info.version, expected, with_payload=False)
@@ -461,12 +459,12 @@ def destroy_version(writer: Writer, info: RecordInfo, expected: Revision) -> Rec
 def check_guard(writer: Writer, guard: Guard) -> None:
     """Raises: ConflictError, if the record of `guard` does not exist or has another revision."""
     with (
-        suppress(FileNotFoundError, KeyNotFoundError),
+        suppress(FileNotFoundError, errors.KeyNotFoundError),
         layout.open_version(writer.root_fd, guard.name, guard.version, writer.subject) as version_fd,
     ):
         if layout.current_revision(version_fd) == guard.revision:
             return
-    raise conflict(guard.name, guard.version)
+    raise errors.conflict(guard.name, guard.version)
 
 
 def _expected(
@@ -475,7 +473,7 @@ def _expected(
     """The version as it is, if it has the revision `expected`."""
     old = layout.read_version(version_fd, name, version, writer.subject, with_payload=with_payload)
     if old.info.revision != expected:
-        raise conflict(name, version)
+        raise errors.conflict(name, version)
     return old
 
 
@@ -493,7 +491,7 @@ def _encoded(info: RecordInfo) -> Secret:
 
 def _check_length(reference: str, data: Secret | None) -> None:
     if len(data or b"") > LONGEST_FILE_BYTES:
-        raise UnsupportedOperationError(
+        raise errors.UnsupportedOperationError(
             f'"{reference}" has a payload or metadata of more than {LONGEST_FILE_BYTES} bytes, the limit of the file '
             "store",
             hint="store a shorter key, or fewer labels",
@@ -521,7 +519,7 @@ def _write_checksum(version_fd: int, payload: Secret) -> None:
 def _report_other_names(keys: Iterable[os.stat_result | None], subject: str) -> None:
     links = [f"-inum {key.st_ino}" for key in keys if key is not None and key.st_nlink > 1]
     if links:
-        raise DurabilityError(
+        raise errors.DurabilityError(
             f"{subject}: the change was made, but the old key can still be read under another name (a hard link)",
             hint=f"look for it with `find {' -o '.join(links)}` and remove it",
         )
@@ -540,13 +538,13 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
     try:
         found = layout.open_name(writer.root_fd, name, writer.subject)
     except FileNotFoundError:
-        raise key_not_found(name) from None
+        raise errors.key_not_found(name) from None
     with found as name_fd:
         infos = layout.read_versions(name_fd, name, writer.path)
         if not infos:
-            raise key_not_found(name)
+            raise errors.key_not_found(name)
         if [info.revision for info in infos] != list(expected):
-            raise conflict(name)
+            raise errors.conflict(name)
         for info in infos:
             # Before anything is removed: a directory with files of other programs could not be removed.
             subject = f"{info.reference} in {writer.path}"

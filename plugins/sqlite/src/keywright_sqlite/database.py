@@ -17,10 +17,10 @@ from keywright.errors import (
     CorruptedStoreError,
     DurabilityError,
     InvalidNameError,
+    KeywrightError,
     ReadOnlyStoreError,
-    StoreError,
-    StoreUnavailableError,
 )
+from keywright.files import Report
 from keywright_sqlite.files import READ_ONLY, size
 
 # The layout.
@@ -86,7 +86,7 @@ def check_layout(connection: sqlite3.Connection, path: str, *, writable: bool) -
             hint="upgrade this one",
         )
     if layout < 1:
-        raise _damaged(path)
+        raise _DAMAGED.as_error(path)
     if layout < len(MIGRATIONS):
         if not writable:
             raise ReadOnlyStoreError(
@@ -226,34 +226,39 @@ def _quoted(path: str) -> str:
 # Errors.
 
 _BYTE: Final = 0xFF  # the low byte of an extended result code is the primary one (sqlite.org/rescode.html §4)
-_UNSYNCED: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
-_NO_LOCK: Final = (
-    ": locked by another process for longer than the setting `timeout`; nothing was written",
+_LOCKED: Final = Report(
+    "{subject}: locked by another process for longer than the setting `timeout`; nothing was written",
     "stop that process, or raise the setting `timeout` of the store",
 )
-_NOT_OPENED: Final = (
-    ": the database, its -wal or its -shm file cannot be opened; nothing was written",
-    "check that you may read and write its directory",
+_DAMAGED: Final = Report("{subject}: the database is damaged", "restore it from a backup", CorruptedStoreError)
+_NOT_SYNCED: Final = Report(
+    "{subject}: the system could not confirm that the write is on disk",
+    "check the disk, then look at the store before you try again",
+    DurabilityError,
 )
-_DAMAGED: Final = (": the database is damaged", "restore it from a backup")
-_ERRORS: Final[dict[int, tuple[type[StoreError], tuple[str, str]]]] = {
-    sqlite3.SQLITE_BUSY: (StoreUnavailableError, _NO_LOCK),
-    sqlite3.SQLITE_LOCKED: (StoreUnavailableError, _NO_LOCK),
-    sqlite3.SQLITE_NOTADB: (
+_REPORTS: Final[dict[int, Report]] = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_NOTADB: Report(
+        "{subject} is not a SQLite database",
+        "restore it from a backup, or set `path` to another file",
         CorruptedStoreError,
-        (" is not a SQLite database", "restore it from a backup, or correct `path`"),
     ),
-    sqlite3.SQLITE_CORRUPT: (CorruptedStoreError, _DAMAGED),
-    sqlite3.SQLITE_ERROR: (CorruptedStoreError, _DAMAGED),  # our own statements are right, so a table or column is not
-    sqlite3.SQLITE_SCHEMA: (CorruptedStoreError, _DAMAGED),
-    sqlite3.SQLITE_CONSTRAINT: (CorruptedStoreError, _DAMAGED),
-    sqlite3.SQLITE_MISMATCH: (CorruptedStoreError, _DAMAGED),
-    sqlite3.SQLITE_FULL: (
-        StoreUnavailableError,
-        (": the disk is full; nothing was written", "free disk space and try again"),
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_ERROR: _DAMAGED,  # our own statements are right, so a table or column is not
+    sqlite3.SQLITE_SCHEMA: _DAMAGED,
+    sqlite3.SQLITE_CONSTRAINT: _DAMAGED,
+    sqlite3.SQLITE_MISMATCH: _DAMAGED,
+    sqlite3.SQLITE_FULL: Report("{subject}: the disk is full; nothing was written", "free disk space and try again"),
+    sqlite3.SQLITE_CANTOPEN: Report(
+        "{subject}: the database, its -wal or its -shm file cannot be opened; nothing was written",
+        "check that you may read and write its directory",
     ),
-    sqlite3.SQLITE_CANTOPEN: (StoreUnavailableError, _NOT_OPENED),
+    sqlite3.SQLITE_IOERR_FSYNC: _NOT_SYNCED,
+    sqlite3.SQLITE_IOERR_DIR_FSYNC: _NOT_SYNCED,
 }
+"""By extended result code or, without an entry, primary one."""
 
 
 def translate(path: str, error: BaseException) -> None:
@@ -261,7 +266,7 @@ def translate(path: str, error: BaseException) -> None:
     if isinstance(error, sqlite3.Error):
         raise store_error(path, error) from None
     if isinstance(error, UnicodeDecodeError):  # of what SQLite would have said
-        raise _damaged(path) from None
+        raise _DAMAGED.as_error(path) from None
     if isinstance(error, OverflowError | UnicodeEncodeError):
         raise InvalidNameError(
             "not a valid name or version",
@@ -269,30 +274,16 @@ def translate(path: str, error: BaseException) -> None:
         ) from None
 
 
-def store_error(path: str, error: sqlite3.Error) -> StoreError:
+def store_error(path: str, error: sqlite3.Error) -> KeywrightError:
     """The error to raise for `error`, by its extended result code. Unless it says otherwise, nothing was written."""
     # Without a code it is the module's own: only text that is not UTF-8 is operational.
-    unsaid = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_INTERNAL
-    extended: int = getattr(error, "sqlite_errorcode", unsaid)
-    if extended in _UNSYNCED:
-        return DurabilityError(
-            f"{path}: the system could not confirm that the write is on disk",
-            hint="check the disk, then look at the store before you try again",
-        )
-    if extended & _BYTE == sqlite3.SQLITE_READONLY:
-        return ReadOnlyStoreError(READ_ONLY.message.format(subject=path), hint=READ_ONLY.hint)
-    if extended & _BYTE in _ERRORS:
-        kind, (message, hint) = _ERRORS[extended & _BYTE]
-        return kind(path + message, hint=hint)
-    name: str = getattr(error, "sqlite_errorname", "an error without a code")
-    return StoreUnavailableError(
-        f"{path}: SQLite reports {name}; nothing was written", hint="check the disk and try again"
-    )
-
-
-def _damaged(path: str) -> CorruptedStoreError:
-    message, hint = _DAMAGED
-    return CorruptedStoreError(path + message, hint=hint)
+    default = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_INTERNAL
+    extended: int = getattr(error, "sqlite_errorcode", default)
+    report = _REPORTS.get(extended) or _REPORTS.get(extended & _BYTE)
+    if report is None:
+        name: str = getattr(error, "sqlite_errorname", "an error without a code")
+        report = Report(f"{{subject}}: SQLite reports {name}; nothing was written", "check the disk and try again")
+    return report.as_error(path)
 
 
 def is_full(error: BaseException | None) -> bool:

@@ -16,6 +16,7 @@ from keywright.errors import (
     CorruptedStoreError,
     DurabilityError,
     ReadOnlyStoreError,
+    StoreError,
     StoreUnavailableError,
 )
 from keywright.files import (
@@ -36,18 +37,21 @@ READ_ONLY: Final = Report(
 )
 LOOKUP: Final = ErrorTable(
     denied=Report("{subject}: this user may not look into its directory", "ask the owner for access"),
-    other=Report("{subject}: the store cannot be reached: {reason}", "correct `path`", error=StoreUnavailableError),
+    other=Report(
+        "{subject}: the store cannot be reached: {reason}", "set `path` to another file", error=StoreUnavailableError
+    ),
 )
 _PLACING: Final = ErrorTable(
     denied=READ_ONLY,
     other=Report("{subject}: the store cannot be created, nothing was written: {reason}"),
 )
-_UNCONFIRMED: Final = Report(
-    "{subject}: the system did not confirm that the new store is on the disk",
-    "check the disk, then try again",
-    DurabilityError,
+_SYNCING: Final = ErrorTable(
+    other=Report(
+        "{subject}: the system did not confirm that the new store is on the disk",
+        "check the disk, then try again",
+        DurabilityError,
+    )
 )
-_SYNCING: Final = ErrorTable(other=_UNCONFIRMED)
 _SIBLINGS: Final = ("-wal", "-shm", "-journal")
 _TEMPORARY: Final = (".keywright-", ".new")
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
@@ -75,12 +79,9 @@ def resolve(path: str) -> str:
 
 def _is_missing(path: str) -> bool:
     try:
-        os.stat(path)
-    except FileNotFoundError:
-        return True
-    except OSError:  # what it leads to cannot be seen, and may exist
-        pass
-    return False
+        return look(path) is None
+    except StoreError:  # what it leads to cannot be seen, and may exist
+        return False
 
 
 def look(path: str) -> os.stat_result | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 from weakref import WeakSet
 
-from keywright.errors import CorruptedStoreError, DurabilityError, ReadOnlyStoreError, StoreError, StoreUnavailableError
+from keywright.errors import CorruptedStoreError, DurabilityError, StoreError, StoreUnavailableError
 from keywright_sqlite import files
 from keywright_sqlite.database import connect, erase_log, image, is_full, translate
 
@@ -163,7 +163,7 @@ class Session:
             files.place(self.path, image())
             connection = self._connected()
         if connection is None or not self._is_writable:
-            raise ReadOnlyStoreError(files.READ_ONLY.message.format(subject=self.path), hint=files.READ_ONLY.hint)
+            raise files.READ_ONLY.as_error(self.path)
         return connection
 
     def _rest(self) -> None:

@@ -6,37 +6,15 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from keywright import CreateResult, Record, RecordInfo, Revision, Secret, State, check_name, decode_info, encode_info
-from keywright.errors import (
-    InvalidNameError,
-    KeyExistsError,
-    UnsupportedOperationError,
-    conflict,
-    key_exists,
-    key_not_found,
-    no_payload,
-    not_destroyed,
-    payload_of_destroyed,
-)
-from keywright_sqlite.links import (
-    NAMES,
-    ROWS,
-    Row,
-    find_gap,
-    link,
-    payload_check,
-    read_page,
-    read_row,
-    read_versions,
-    record_check,
-    relink,
-)
+from keywright import CreateResult, Record, Revision, State, check_name, decode_info, encode_info, errors
+from keywright_sqlite import links
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
-    from keywright import Guard, Problem
+    from keywright import Guard, Problem, RecordInfo, Secret
+    from keywright_sqlite.links import Row
     from keywright_sqlite.session import Session
 
 
@@ -67,24 +45,24 @@ class SqliteStore:
 
     def get(self, name: str, version: int) -> Record:
         """One record. Raises as `keywright.Store.get`."""
-        row = self._session.read(lambda connection: read_row(connection, self._session.path, name, version))
+        row = self._session.read(lambda connection: links.read_row(connection, self._session.path, name, version))
         if row is None:
-            raise key_not_found(name, version)
+            raise errors.key_not_found(name, version)
         return Record(self._info(name, row), row.payload)
 
     def versions(self, name: str) -> Sequence[RecordInfo]:
         """All versions, ascending. Raises as `keywright.Store.versions`."""
-        rows = self._session.read(lambda connection: read_versions(connection, self._session.path, name))
+        rows = self._session.read(lambda connection: links.read_versions(connection, self._session.path, name))
         return tuple(self._info(name, row) for row in rows or ())
 
     def names(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> Iterator[str]:
         """Names in the order of their bytes. Raises, as it goes, as `keywright.Store.names`."""
         after = "".join(character if character.isascii() else _AFTER_ALL for character in after)
-        return (name for name, _ in self._pages(NAMES, prefix, after, limit))
+        return (name for name, _ in self._pages(links.NAMES, prefix, after, limit))
 
     def scan(self, prefix: str = "") -> Iterator[Sequence[RecordInfo]]:
         """The versions of each name, in pages of one statement. Raises, as it goes, as `keywright.Store.versions`."""
-        for name, rows in self._pages(ROWS, prefix, "", None):
+        for name, rows in self._pages(links.ROWS, prefix, "", None):
             yield tuple(self._info(name, row) for row in rows)
 
     def _pages(self, statement: str, prefix: str, after: str, limit: int | None) -> Iterator[tuple[str, list[Row]]]:
@@ -94,7 +72,7 @@ class SqliteStore:
         path, left, last = self._session.path, limit, False
         while not last and (left is None or left > 0):
             size = PAGE if left is None else min(PAGE, left)
-            page, last = self._session.read(partial(read_page, path, statement, start, end, size)) or ([], True)
+            page, last = self._session.read(partial(links.read_page, path, statement, start, end, size)) or ([], True)
             yield from page
             if not last:
                 start = page[-1][0] + "\0"
@@ -115,9 +93,9 @@ class SqliteStore:
                 try:
                     info, data = _prepared(record)
                     self._add(connection, info, data, record.payload)
-                except KeyExistsError as error:
+                except errors.KeyExistsError as error:
                     results.append(CreateResult("exists", error=error))
-                except (UnsupportedOperationError, InvalidNameError) as error:
+                except (errors.UnsupportedOperationError, errors.InvalidNameError) as error:
                     results.append(CreateResult("failed", error=error))
                 else:
                     results.append(CreateResult("created", info))
@@ -132,7 +110,7 @@ class SqliteStore:
         def change(connection: sqlite3.Connection) -> None:
             row = self._expected(connection, info.name, info.version, expected)
             if info.state is State.DESTROYED and row.payload is not None:
-                raise payload_of_destroyed(info.name, info.version)
+                raise errors.payload_of_destroyed(info.name, info.version)
             _change(connection, info, row.place)
 
         self._write(guard, change)
@@ -150,7 +128,7 @@ class SqliteStore:
             row = self._expected(connection, name, version, expected)
             info = _revised(self._info(name, row))
             if row.payload is None:
-                raise no_payload(name, version)
+                raise errors.no_payload(name, version)
             connection.execute(_WIPE, (row.place,))
             _change(connection, info, _add_payload(connection, info.reference, payload))
             return info
@@ -162,7 +140,7 @@ class SqliteStore:
     def destroy(self, info: RecordInfo, expected: Revision, *, guard: Guard | None = None) -> RecordInfo:
         """Replace metadata and erase the payload. Raises as `keywright.GuardedStore.destroy`."""
         if info.state is not State.DESTROYED:
-            raise not_destroyed(info.name, info.version)
+            raise errors.not_destroyed(info.name, info.version)
         info = _revised(info)
 
         def change(connection: sqlite3.Connection) -> bool:
@@ -180,17 +158,17 @@ class SqliteStore:
         path = self._session.path
 
         def remove_rows(connection: sqlite3.Connection) -> bool:
-            rows = read_versions(connection, path, name)
+            rows = links.read_versions(connection, path, name)
             if not rows:
-                raise key_not_found(name)
+                raise errors.key_not_found(name)
             if [row.revision for row in rows] != list(expected):
-                raise conflict(name)
-            gap = find_gap(connection, path, name, rows[0].version)
-            next_reference = find_gap(connection, path, name, rows[-1].version + 1).next_reference
+                raise errors.conflict(name)
+            gap = links.find_gap(connection, path, name, rows[0].version)
+            next_reference = links.find_gap(connection, path, name, rows[-1].version + 1).next_reference
             for row in rows:
                 connection.execute(_WIPE, (row.place,))
             connection.execute(_REMOVE, (name,))
-            relink(connection, gap, next_reference)
+            links.relink(connection, gap, next_reference)
             return any(row.place is not None for row in rows)
 
         if self._session.write(remove_rows):
@@ -209,28 +187,28 @@ class SqliteStore:
             if guard is not None:
                 row = connection.execute(_REVISION, (guard.name, guard.version)).fetchone()
                 if row is None or row[0] != guard.revision:
-                    raise conflict(guard.name, guard.version)
+                    raise errors.conflict(guard.name, guard.version)
             return change(connection)
 
         return self._session.write(work)
 
     def _add(self, connection: sqlite3.Connection, info: RecordInfo, data: bytes, payload: Secret | None) -> None:
-        gap = find_gap(connection, self._session.path, info.name, info.version)
+        gap = links.find_gap(connection, self._session.path, info.name, info.version)
         if gap.next_reference == info.reference:
-            raise key_exists(info.name, info.version)
+            raise errors.key_exists(info.name, info.version)
         place = _add_payload(connection, info.reference, payload)
-        checksum = record_check(info.reference, info.revision, place, data)
-        next_link = link(info.reference, gap.next_reference)
+        checksum = links.record_check(info.reference, info.revision, place, data)
+        next_link = links.link(info.reference, gap.next_reference)
         connection.execute(_ADD, (info.name, info.version, next_link, info.revision, place, checksum, data))
-        relink(connection, gap, info.reference)
+        links.relink(connection, gap, info.reference)
 
     def _expected(self, connection: sqlite3.Connection, name: str, version: int, expected: Revision) -> Row:
         """The row, if it has the revision `expected`."""
-        row = read_row(connection, self._session.path, name, version)
+        row = links.read_row(connection, self._session.path, name, version)
         if row is None:
-            raise key_not_found(name, version)
+            raise errors.key_not_found(name, version)
         if row.revision != expected:
-            raise conflict(name, version)
+            raise errors.conflict(name, version)
         return row
 
     def _info(self, name: str, row: Row) -> RecordInfo:
@@ -240,7 +218,7 @@ class SqliteStore:
 def _prepared(record: Record) -> tuple[RecordInfo, bytes]:
     """The metadata of a new version as it will be stored, and its encoding."""
     if record.info.state is State.DESTROYED and record.payload is not None:
-        raise payload_of_destroyed(record.info.name, record.info.version)
+        raise errors.payload_of_destroyed(record.info.name, record.info.version)
     check_name(record.info.name, reserved=True)
     info = _revised(record.info)
     return info, encode_info(info)
@@ -254,11 +232,11 @@ def _revised(info: RecordInfo) -> RecordInfo:
 def _change(connection: sqlite3.Connection, info: RecordInfo, place: int | None) -> None:
     """Write the row of `info`, with the payload in `place`."""
     data = encode_info(info)
-    checksum = record_check(info.reference, info.revision, place, data)
+    checksum = links.record_check(info.reference, info.revision, place, data)
     connection.execute(_CHANGE, (info.revision, place, checksum, data, info.name, info.version))
 
 
 def _add_payload(connection: sqlite3.Connection, reference: str, payload: Secret | None) -> int | None:
     if payload is None:
         return None
-    return connection.execute(_ADD_PAYLOAD, (payload_check(reference, payload), payload.reveal())).lastrowid
+    return connection.execute(_ADD_PAYLOAD, (links.payload_check(reference, payload), payload.reveal())).lastrowid
