@@ -7,15 +7,7 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
-from keywright import Problem, Record, RecordInfo, Secret
-from keywright.errors import (
-    AccessDeniedError,
-    ConfigError,
-    CorruptedStoreError,
-    KeyNotFoundError,
-    KeywrightError,
-    UnsupportedOperationError,
-)
+from keywright import Problem, Record, RecordInfo, Secret, errors
 from keywright.files import ErrorTable, Report, unsafe
 
 if TYPE_CHECKING:
@@ -32,6 +24,13 @@ _OPENING: Final = ErrorTable(
 _READING: Final = ErrorTable(
     other=Report("{subject} points to a file that cannot be read: {reason}", "check the path and the disk")
 )
+_UNSAFE: Final = {
+    "kind": Report("{subject} does not point to a regular file", "point it to the key's file"),
+    "mode": Report(
+        "{subject} points to a file that other users may write",
+        "run `chmod go-w` on it, and check that the key in it is still yours",
+    ),
+}
 
 
 def default_variable(name: str) -> str | None:
@@ -65,13 +64,13 @@ class EnvStore:
         """
         variable = self._variable(name, version)
         if variable is None:
-            raise KeyNotFoundError(
+            raise errors.KeyNotFoundError(
                 f'no environment variable is configured for key "{name}@{version}"',
                 hint=f'add "{name}@{version}" to the setting `variables`',
             )
         payload = _read(variable)
         if payload is None:
-            raise KeyNotFoundError(
+            raise errors.KeyNotFoundError(
                 f'no environment variable for key "{name}@{version}" is set',
                 hint=f"set {variable} to the key, or {variable}{FILE} to the path of a file with the key",
             )
@@ -90,7 +89,7 @@ class EnvStore:
         found = [number for number, variable in places.items() if _kind(variable) is not None]
         if found and found[-1] < max(places):
             newest = max(places)
-            raise CorruptedStoreError(
+            raise errors.CorruptedStoreError(
                 f'no environment variable for key "{name}@{newest}" is set, but one for version {found[-1]} is',
                 hint=f'set {places[newest]}, or remove "{name}@{newest}" from the setting `variables`',
             )
@@ -101,12 +100,14 @@ class EnvStore:
 
         A default variable does not tell its name (`a.b` and `a-b` share one), so what is there is not listed.
         """
-        wanted = (name for name in sorted(self._names) if name.startswith(prefix) and name > after)
-        return islice(filter(self._any_set, wanted), None if limit is None else max(limit, 0))
-
-    def _any_set(self, name: str) -> bool:
-        places = [variable for (listed, _), variable in self._variables.items() if listed == name]
-        return any(variable in os.environ or variable + FILE in os.environ for variable in places)
+        found = {
+            name
+            for (name, _), variable in self._variables.items()
+            if name.startswith(prefix)
+            and name > after
+            and not os.environ.keys().isdisjoint({variable, variable + FILE})
+        }
+        return islice(sorted(found), None if limit is None else max(limit, 0))
 
     def check(self) -> Iterator[Problem]:
         """A problem for each variable that is set twice or leads to a file that others may read.
@@ -138,7 +139,7 @@ def _kind(variable: str) -> Literal["value", "file"] | None:
     """
     value, file = variable in os.environ, variable + FILE in os.environ
     if value and file:
-        raise ConfigError(
+        raise errors.ConfigError(
             f"the environment variables {variable} and {variable}{FILE} are both set",
             hint=f"unset {variable}, or unset {variable}{FILE}",
         )
@@ -154,7 +155,7 @@ def _read(variable: str) -> Secret | None:
         return _read_file(variable + FILE)[0]
     payload = Secret(os.fsencode(os.environ.get(variable, "")))
     if not payload:
-        raise CorruptedStoreError(
+        raise errors.CorruptedStoreError(
             f"the environment variable {variable} is set but empty", hint="set it to the key, or unset it"
         )
     return payload
@@ -167,7 +168,7 @@ def _problems(variable: str) -> Iterator[Problem]:
             _read(variable)
             return
         _, found = _read_file(variable + FILE)
-    except KeywrightError as error:
+    except errors.KeywrightError as error:
         yield Problem(variable, str(error), error.hint or "set it to a key")
         return
     # Container secrets are root's and readable by all: only processes inside the container can read them.
@@ -189,25 +190,18 @@ def _read_file(variable: str) -> tuple[Secret, os.stat_result]:
         with _READING.about(variable):
             found = os.fstat(descriptor)
             reason = unsafe(found, regular=True, owners={found.st_uid})  # whose it is does not matter
-            if reason == "kind":
-                raise AccessDeniedError(
-                    f"{variable} does not point to a regular file", hint="point it to the key's file"
-                )
-            if reason:
-                raise AccessDeniedError(
-                    f"{variable} points to a file that other users may write",
-                    hint="run `chmod go-w` on it, and check that the key in it is still yours",
-                )
+            if reason is not None:
+                raise _UNSAFE[reason].as_error(variable, default=errors.AccessDeniedError)
             with open(descriptor, "rb", closefd=False) as file:
                 payload = Secret(file.read(MAXIMUM_BYTES + 1))
     finally:
         os.close(descriptor)
     if not payload:
-        raise CorruptedStoreError(
+        raise errors.CorruptedStoreError(
             f"{variable} points to an empty file", hint="write the key into it, or unset the variable"
         )
     if len(payload) > MAXIMUM_BYTES:
-        raise CorruptedStoreError(
+        raise errors.CorruptedStoreError(
             f"{variable} points to a file of over 1 MiB, larger than any key", hint="point it to the key's"
         )
     return payload, found
@@ -215,11 +209,11 @@ def _read_file(variable: str) -> tuple[Secret, os.stat_result]:
 
 def _open_file(variable: str) -> int:
     if not hasattr(os, "O_NONBLOCK"):
-        raise UnsupportedOperationError(
+        raise errors.UnsupportedOperationError(
             f"{variable}: this system cannot tell who may write a file", hint="put the key into the variable itself"
         )
     if not os.environ.get(variable):
-        raise CorruptedStoreError(
+        raise errors.CorruptedStoreError(
             f"the environment variable {variable} is set but empty", hint="set it to a path, or unset it"
         )
     try:

@@ -49,21 +49,7 @@ from keywright import (
     parse_reference,
 )
 from keywright.files import NewFile, WriteErrors, locked, make_directories, make_directory, sync, write_file
-from keywright_file import layout
-from keywright_file.files import (
-    LONGEST_FILE_BYTES,
-    MISPLACED,
-    SAFELY,
-    UNCERTAIN_ERRORS,
-    UNDONE_ERRORS,
-    WRITE_ERRORS,
-    Directory,
-    confirm,
-    exists,
-    open_or_make,
-    read_file,
-    status,
-)
+from keywright_file import files, layout
 
 _NEW_FILE: Final = "file"
 _NEW_VERSION: Final = "version"
@@ -87,11 +73,11 @@ def under_lock(
         CorruptedStoreError: it is not a regular file.
         StoreUnavailableError: another writer held it for `patience` seconds.
     """
-    flags = SAFELY | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT)
+    flags = files.SAFELY | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT)
     lock_fd = os.open(layout.LOCK, flags, 0o600, dir_fd=private_fd)
     try:
         if not stat.S_ISREG(os.fstat(lock_fd).st_mode):
-            raise MISPLACED.as_error(subject)  # FIFOs and devices can be locked too
+            raise files.MISPLACED.as_error(subject)  # FIFOs and devices can be locked too
         if not shared:
             os.fchmod(lock_fd, 0o600)
         busy = f"{subject}: locked by another process for longer than the setting `timeout`"
@@ -150,7 +136,9 @@ class Writer(NamedTuple):
             data,
             replace=True,
             subject=self.subject,
-            errors=WriteErrors(sync=UNDONE_ERRORS, finish=UNCERTAIN_ERRORS if visible else UNDONE_ERRORS),
+            errors=WriteErrors(
+                sync=files.UNDONE_ERRORS, finish=files.UNCERTAIN_ERRORS if visible else files.UNDONE_ERRORS
+            ),
             directory=directory_fd,
             temporary=_NEW_FILE,
             temporary_directory=self.temporary_fd,
@@ -162,9 +150,9 @@ class Writer(NamedTuple):
         with NewFile(layout.PENDING, directory=self.private_fd) as file:
             file.write(f"{reference}\n".encode())
             file.set_time(self.stamp)
-            with UNDONE_ERRORS.about(self.subject):
+            with files.UNDONE_ERRORS.about(self.subject):
                 file.sync()
-        confirm(self.private_fd, self.subject)
+        files.confirm(self.private_fd, self.subject)
 
     def remove_note(self) -> None:
         """Remove the note. It need not be durable: completing the change again changes nothing.
@@ -172,7 +160,7 @@ class Writer(NamedTuple):
         Raises:
             DurabilityError: it could not be removed.
         """
-        with UNCERTAIN_ERRORS.about(self.subject):
+        with files.UNCERTAIN_ERRORS.about(self.subject):
             os.unlink(layout.PENDING, dir_fd=self.private_fd)
 
 
@@ -187,29 +175,29 @@ def apply(path: str, subject: str, work: Callable[[Writer], _T], *, known: bool 
         CorruptedStoreError: `path` is not a store, or not any more, or has something that is not part of one.
         DurabilityError: a sync failed.
     """
-    with WRITE_ERRORS.about(subject), _root(path, known=known) as root_fd:
+    with files.WRITE_ERRORS.about(subject), _root(path, known=known) as root_fd:
         marked = layout.holds_store(root_fd, path)
         if known and not marked:
             raise layout.gone(path)
-        with open_or_make(root_fd, layout.PRIVATE, subject) as private_fd:
+        with files.open_or_make(root_fd, layout.PRIVATE, subject) as private_fd:
 
             def locked_work(lock_fd: int) -> _T:
-                with open_or_make(private_fd, layout.TEMPORARY, subject) as temporary_fd:
+                with files.open_or_make(private_fd, layout.TEMPORARY, subject) as temporary_fd:
                     writer = Writer(root_fd, private_fd, temporary_fd, next_stamp(lock_fd), path, subject)
                     return _work(writer, work, marked=marked)
 
             return under_lock(private_fd, subject, locked_work, patience=patience)
 
 
-def _root(path: str, *, known: bool) -> Directory:
+def _root(path: str, *, known: bool) -> files.Directory:
     """Open the root; create it, and missing directories above it, unless a store was known there."""
     found = layout.open_root(path)
     if found is not None:
         return found
     if known:
         raise layout.gone(path)
-    make_directories(path, subject=path, unsynced=UNDONE_ERRORS)
-    return Directory(path, path)
+    make_directories(path, subject=path, unsynced=files.UNDONE_ERRORS)
+    return files.Directory(path, path)
 
 
 def _work(writer: Writer, work: Callable[[Writer], _T], *, marked: bool) -> _T:
@@ -218,7 +206,7 @@ def _work(writer: Writer, work: Callable[[Writer], _T], *, marked: bool) -> _T:
         if not marked and not layout.holds_store(writer.root_fd, writer.path):
             marker = Secret(layout.MARKER)
             writer._replace(subject=writer.path).put(writer.private_fd, layout.FORMAT, marker, visible=False)
-            confirm(writer.root_fd, writer.path)
+            files.confirm(writer.root_fd, writer.path)
         return work(writer)
     except BaseException:
         # The next writer removes what cannot be removed now; the error that stopped this one says more.
@@ -236,10 +224,10 @@ def has_leftovers(private_fd: int, subject: str) -> bool:
     Raises:
         OSError: the directory cannot be read.
     """
-    if exists(layout.PENDING, private_fd):
+    if files.exists(layout.PENDING, private_fd):
         return True
     try:
-        with Directory(layout.TEMPORARY, subject, parent=private_fd) as temporary_fd:
+        with files.Directory(layout.TEMPORARY, subject, parent=private_fd) as temporary_fd:
             return bool(os.listdir(temporary_fd))
     except FileNotFoundError:
         return False
@@ -249,7 +237,7 @@ def _recover(writer: Writer) -> None:
     """Remove unfinished files and complete the change that the note names."""
     _sweep(writer.temporary_fd)
     try:
-        data, _ = read_file(writer.private_fd, layout.PENDING, writer.subject)
+        data, _ = files.read_file(writer.private_fd, layout.PENDING, writer.subject)
     except FileNotFoundError:
         return
     reference = _noted(data)
@@ -261,11 +249,11 @@ def _recover(writer: Writer) -> None:
 def _sweep(temporary_fd: int) -> None:
     """Empty the directory of unfinished files."""
     for name in os.listdir(temporary_fd):
-        if not stat.S_ISDIR(status(name, temporary_fd).st_mode):
+        if not stat.S_ISDIR(files.status(name, temporary_fd).st_mode):
             os.unlink(name, dir_fd=temporary_fd)
             continue
         os.chmod(name, 0o700, dir_fd=temporary_fd)  # the umask may have left it without them
-        with Directory(name, layout.TEMPORARY, parent=temporary_fd) as directory_fd:
+        with files.Directory(name, layout.TEMPORARY, parent=temporary_fd) as directory_fd:
             for file in os.listdir(directory_fd):
                 os.unlink(file, dir_fd=directory_fd)
         os.rmdir(name, dir_fd=temporary_fd)
@@ -288,11 +276,11 @@ def _complete(writer: Writer, reference: Reference) -> None:
     except FileNotFoundError:
         return
     with found as name_fd:
-        if version is None and exists(layout.REMOVED, name_fd):
+        if version is None and files.exists(layout.REMOVED, name_fd):
             writer.put(name_fd, layout.REMOVED, _NOTHING, visible=False)
             _finish_removal(name_fd, name, writer.subject)
-        elif version is not None and exists(f"@{version}", name_fd):
-            with Directory(f"@{version}", writer.subject, parent=name_fd) as version_fd:
+        elif version is not None and files.exists(f"@{version}", name_fd):
+            with files.Directory(f"@{version}", writer.subject, parent=name_fd) as version_fd:
                 _complete_update(writer, version_fd, name, version)
     layout.prune(writer.root_fd, name, writer.subject)
 
@@ -305,7 +293,7 @@ def _complete_update(writer: Writer, version_fd: int, name: str, version: int) -
     writer.put(version_fd, layout.METADATA, Secret(found.metadata), visible=False)
     for file in found.leftovers:
         os.unlink(file, dir_fd=version_fd)
-    confirm(version_fd, writer.subject)
+    files.confirm(version_fd, writer.subject)
 
 
 def _finish_removal(name_fd: int, name: str, subject: str) -> list[os.stat_result]:
@@ -317,12 +305,12 @@ def _finish_removal(name_fd: int, name: str, subject: str) -> list[os.stat_resul
     """
     keys = []
     for version in layout.list_entries(name_fd, name, subject, with_removed=True).versions:
-        with Directory(f"@{version}", subject, parent=name_fd) as version_fd:
-            files = os.listdir(version_fd)
-            layout.check_files(files, name, version, subject)
-            if layout.KEY in files:
-                keys.append(status(layout.KEY, version_fd))
-            for file in files:
+        with files.Directory(f"@{version}", subject, parent=name_fd) as version_fd:
+            entries = os.listdir(version_fd)
+            layout.check_files(entries, name, version, subject)
+            if layout.KEY in entries:
+                keys.append(files.status(layout.KEY, version_fd))
+            for file in entries:
                 os.unlink(file, dir_fd=version_fd)
         os.rmdir(f"@{version}", dir_fd=name_fd)
     sync(name_fd)  # or the versions could come back without the mark
@@ -349,10 +337,10 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
     encoded = _encoded(info)
     _check_length(info.reference, record.payload)
     with suppress(FileNotFoundError), layout.open_name(writer.root_fd, info.name, subject) as name_fd:
-        if exists(f"@{info.version}", name_fd):
+        if files.exists(f"@{info.version}", name_fd):
             raise errors.key_exists(info.name, info.version)
     make_directory(_NEW_VERSION, directory=writer.temporary_fd)
-    with Directory(_NEW_VERSION, subject, parent=writer.temporary_fd) as new_fd:
+    with files.Directory(_NEW_VERSION, subject, parent=writer.temporary_fd) as new_fd:
         half, data = (layout.PUBLIC_ONLY, _NOTHING) if record.payload is None else (layout.KEY, record.payload)
         if record.payload is not None:
             _write_checksum(new_fd, record.payload)
@@ -362,9 +350,9 @@ def create_version(writer: Writer, record: Record) -> RecordInfo:
             payload.set_time(writer.stamp)
             metadata.write(encoded)
             metadata.set_time(writer.stamp)
-            with UNDONE_ERRORS.about(subject):
+            with files.UNDONE_ERRORS.about(subject):
                 revision = layout.revision_of(payload=payload.sync(), metadata=metadata.sync())
-        confirm(new_fd, subject)
+        files.confirm(new_fd, subject)
     try:
         _place_version(writer, info)
     except OSError as error:
@@ -383,9 +371,9 @@ def _place_version(writer: Writer, info: RecordInfo) -> None:
     with ExitStack() as way:
         parent_fds = [writer.root_fd]
         for segment in info.name.split("/"):
-            parent_fds.append(way.enter_context(open_or_make(parent_fds[-1], segment, writer.subject)))
+            parent_fds.append(way.enter_context(files.open_or_make(parent_fds[-1], segment, writer.subject)))
         os.rename(_NEW_VERSION, f"@{info.version}", src_dir_fd=writer.temporary_fd, dst_dir_fd=parent_fds[-1])
-        with UNCERTAIN_ERRORS.about(writer.subject):
+        with files.UNCERTAIN_ERRORS.about(writer.subject):
             for parent_fd in reversed(parent_fds):
                 sync(parent_fd)
 
@@ -429,7 +417,7 @@ def replace_payload(writer: Writer, name: str, version: int, payload: Secret, ex
         writer.note(Reference(name, version))
         # Both checksums exist while the key is replaced, so that either key is whole.
         _write_checksum(version_fd, payload)
-        confirm(version_fd, writer.subject)
+        files.confirm(version_fd, writer.subject)
         writer.put(version_fd, layout.KEY, payload)
         _finish_change(writer, version_fd, old, keep={layout.METADATA, layout.KEY, layout.checksum_of(payload)})
         return _revised(writer, version_fd, old.info)
@@ -478,7 +466,7 @@ def _expected(
 
 
 def _revised(writer: Writer, version_fd: int, info: RecordInfo) -> RecordInfo:
-    with UNCERTAIN_ERRORS.about(writer.subject):
+    with files.UNCERTAIN_ERRORS.about(writer.subject):
         return info.replace(revision=Revision(layout.current_revision(version_fd)))
 
 
@@ -490,16 +478,16 @@ def _encoded(info: RecordInfo) -> Secret:
 
 
 def _check_length(reference: str, data: Secret | None) -> None:
-    if len(data or b"") > LONGEST_FILE_BYTES:
+    if len(data or b"") > files.LONGEST_FILE_BYTES:
         raise errors.UnsupportedOperationError(
-            f'"{reference}" has a payload or metadata of more than {LONGEST_FILE_BYTES} bytes, the limit of the file '
-            "store",
+            f'"{reference}" has a payload or metadata of more than {files.LONGEST_FILE_BYTES} bytes, the limit of the '
+            "file store",
             hint="store a shorter key, or fewer labels",
         )
 
 
 def _finish_change(writer: Writer, version_fd: int, old: layout.Version, *, keep: set[str]) -> None:
-    with UNCERTAIN_ERRORS.about(writer.subject):
+    with files.UNCERTAIN_ERRORS.about(writer.subject):
         for file in old.files - keep:
             os.unlink(file, dir_fd=version_fd)
         sync(version_fd)
@@ -509,7 +497,7 @@ def _finish_change(writer: Writer, version_fd: int, old: layout.Version, *, keep
 
 def _write_checksum(version_fd: int, payload: Secret) -> None:
     """Create the checksum of a payload, which may exist already. Syncing the directory makes it durable."""
-    descriptor = os.open(layout.checksum_of(payload), os.O_WRONLY | os.O_CREAT | SAFELY, 0o600, dir_fd=version_fd)
+    descriptor = os.open(layout.checksum_of(payload), os.O_WRONLY | os.O_CREAT | files.SAFELY, 0o600, dir_fd=version_fd)
     try:
         os.fchmod(descriptor, 0o600)  # under any umask
     finally:
@@ -548,13 +536,13 @@ def remove_name(writer: Writer, name: str, expected: Sequence[Revision]) -> None
         for info in infos:
             # Before anything is removed: a directory with files of other programs could not be removed.
             subject = f"{info.reference} in {writer.path}"
-            with Directory(f"@{info.version}", subject, parent=name_fd) as version_fd:
+            with files.Directory(f"@{info.version}", subject, parent=name_fd) as version_fd:
                 layout.check_files(os.listdir(version_fd), info.name, info.version, subject)
         writer.note(Reference(name, None))
         writer.put(name_fd, layout.REMOVED, _NOTHING)
-        with UNCERTAIN_ERRORS.about(writer.subject):
+        with files.UNCERTAIN_ERRORS.about(writer.subject):
             keys = _finish_removal(name_fd, name, writer.subject)
-    with UNCERTAIN_ERRORS.about(writer.subject):
+    with files.UNCERTAIN_ERRORS.about(writer.subject):
         layout.prune(writer.root_fd, name, writer.subject)
     writer.remove_note()
     _report_other_names(keys, writer.subject)

@@ -52,6 +52,26 @@ _SYNCING: Final = ErrorTable(
         DurabilityError,
     )
 )
+_UNSAFE_FILE: Final = {
+    "kind": Report("{subject} is not a regular file", "point the setting `path` to a file", StoreUnavailableError),
+    "owner": Report(
+        "{subject} belongs to another user, who could change it", "use a store of your own, or have root `chown` it"
+    ),
+    "mode": Report(
+        "{subject} is open to other users",
+        "run `chmod 600 {subject}`, and replace the keys if others may have read them",
+    ),
+}
+_UNSAFE_DIRECTORY: Final = {
+    "owner": Report(
+        "{subject} belongs to another user, who could replace the database",
+        "use a directory of your own, or have root `chown` it",
+    ),
+    "mode": Report(
+        "{subject} is writable by all users, who could replace the database",
+        "run `chmod o-w {subject}`, and check that the keys in it are still yours",
+    ),
+}
 _SIBLINGS: Final = ("-wal", "-shm", "-journal")
 _TEMPORARY: Final = (".keywright-", ".new")
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
@@ -128,18 +148,8 @@ def check(path: str, found: os.stat_result) -> None:
 
 def _check_private(path: str, found: os.stat_result) -> None:
     reason = unsafe(found, regular=True, forbidden=OPEN_TO_OTHERS)
-    if reason == "kind":
-        raise StoreUnavailableError(f"{path} is not a regular file", hint="point the setting `path` to a file")
-    if reason == "owner":
-        raise AccessDeniedError(
-            f"{path} belongs to another user, who could change it",
-            hint="use a store of your own, or have root `chown` it",
-        )
-    if reason == "mode":
-        raise AccessDeniedError(
-            f"{path} is open to other users",
-            hint=f"run `chmod 600 {path}`, and replace the keys if others may have read them",
-        )
+    if reason is not None:
+        raise _UNSAFE_FILE[reason].as_error(path, default=AccessDeniedError)
 
 
 def _check_directories(directory: str) -> None:
@@ -159,16 +169,8 @@ def _check_directory(directory: str, owners: set[int]) -> None:
     if found is None:
         return
     reason = unsafe(found, forbidden=0 if found.st_mode & stat.S_ISVTX else stat.S_IWOTH, owners=owners)
-    if reason == "owner":
-        raise AccessDeniedError(
-            f"{directory} belongs to another user, who could replace the database",
-            hint="use a directory of your own, or have root `chown` it",
-        )
-    if reason == "mode":
-        raise AccessDeniedError(
-            f"{directory} is writable by all users, who could replace the database",
-            hint=f"run `chmod o-w {directory}`, and check that the keys in it are still yours",
-        )
+    if reason is not None:
+        raise _UNSAFE_DIRECTORY[reason].as_error(directory, default=AccessDeniedError)
 
 
 def accepts_writes(path: str) -> bool:
