@@ -34,21 +34,13 @@ def test_no_connection_lives_across_a_fork(store: WritableStore, make: Make) -> 
 
     child = os.fork()
     if not child:
-        links = [os.readlink(f"/proc/self/fd/{number}") for number in range(3, 64) if _is_open(number)]
+        links = [os.path.realpath(f"/proc/self/fd/{number}") for number in range(3, 64)]
         os.write(writing, str(sum("keys.db" in link for link in links)).encode())
         os._exit(0)
     os.waitpid(child, 0)
 
     assert os.read(reading, 10) == b"0"
     assert list(store.names()) == ["before"]
-
-
-def _is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True
 
 
 def test_a_fork_that_python_does_not_see_is_noticed(store: WritableStore, make: Make) -> None:

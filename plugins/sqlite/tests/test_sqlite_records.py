@@ -41,6 +41,7 @@ Fill = Callable[[str, list[tuple[str, int]]], None]
 def test_nothing_is_made_before_the_first_write(path: str, opened: Opener) -> None:
     """A store that is not there reads as empty and is not created by reading."""
     with opened(path) as store:
+        assert repr(store) == f"<sqlite store {path}>"
         assert store.versions("a") == ()
         assert list(store.names()) == []
         with refuses(KeyNotFoundError, text_of(key_not_found("a", 1))):
@@ -120,11 +121,6 @@ def test_names_seek_over_versions(path: str, opened: Opener, fill: Fill) -> None
             steps.append(len(taken))
 
     assert steps[1] < 2 * steps[0]
-
-
-def test_its_repr_shows_the_path_alone(store: WritableStore, path: str) -> None:
-    """A store in a log line says which it is."""
-    assert repr(store) == f"<sqlite store {path}>"
 
 
 @pytest.mark.parametrize("payload", [b"\0" * 40, b"x" * 100_000], ids=["zeros", "many-pages"])

@@ -24,13 +24,6 @@ _OPENING: Final = ErrorTable(
 _READING: Final = ErrorTable(
     other=Report("{subject} points to a file that cannot be read: {reason}", "check the path and the disk")
 )
-_UNSAFE: Final = {
-    "kind": Report("{subject} does not point to a regular file", "point it to the key's file"),
-    "mode": Report(
-        "{subject} points to a file that other users may write",
-        "run `chmod go-w` on it, and check that the key in it is still yours",
-    ),
-}
 
 
 def default_variable(name: str) -> str | None:
@@ -100,14 +93,10 @@ class EnvStore:
 
         A default variable does not tell its name (`a.b` and `a-b` share one), so what is there is not listed.
         """
-        found = {
-            name
-            for (name, _), variable in self._variables.items()
-            if name.startswith(prefix)
-            and name > after
-            and not os.environ.keys().isdisjoint({variable, variable + FILE})
-        }
-        return islice(sorted(found), None if limit is None else max(limit, 0))
+        places = self._variables.items()
+        there = {name for (name, _), variable in places if variable in os.environ or variable + FILE in os.environ}
+        found = (name for name in sorted(there) if name.startswith(prefix) and name > after)
+        return islice(found, None if limit is None else max(limit, 0))
 
     def check(self) -> Iterator[Problem]:
         """A problem for each variable that is set twice or leads to a file that others may read.
@@ -190,8 +179,15 @@ def _read_file(variable: str) -> tuple[Secret, os.stat_result]:
         with _READING.about(variable):
             found = os.fstat(descriptor)
             reason = unsafe(found, regular=True, owners={found.st_uid})  # whose it is does not matter
-            if reason is not None:
-                raise _UNSAFE[reason].as_error(variable, default=errors.AccessDeniedError)
+            if reason == "kind":
+                raise errors.AccessDeniedError(
+                    f"{variable} does not point to a regular file", hint="point it to the key's file"
+                )
+            if reason:
+                raise errors.AccessDeniedError(
+                    f"{variable} points to a file that other users may write",
+                    hint="run `chmod go-w` on it, and check that the key in it is still yours",
+                )
             with open(descriptor, "rb", closefd=False) as file:
                 payload = Secret(file.read(MAXIMUM_BYTES + 1))
     finally:
