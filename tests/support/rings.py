@@ -24,6 +24,14 @@ ODD_NIX = Secret(b"a b:" + NIX_BASE64)
 ODD = "holds whitespace, a control character or another one that does not print"
 """What messages say of its name."""
 
+DECIDE = (
+    "leave both where they are, set keys.{0}.store to the store whose key counts, and migrate the other names by "
+    "naming them"
+)
+"""The hint where two stores have different keys of one name."""
+
+ANOTHER_KEY = "{0}@1 in store 'new' is another key; " + DECIDE
+
 Rings = Callable[..., KeyRing]
 Refused = Callable[[type[Exception], str], AbstractContextManager[None]]
 Sealed = Callable[..., KeyRing]

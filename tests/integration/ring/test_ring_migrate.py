@@ -10,17 +10,14 @@ from typing import Any
 
 import pytest
 from support.errors import text_of
-from support.rings import Meanwhile, Refused, Rings, Wait, writable
+from support.rings import ANOTHER_KEY, DECIDE, Meanwhile, Refused, Rings, Wait, writable
 
 import keywright
 from keywright import KeyRing, Record, RecordInfo, Registry, Secret, State
 from keywright.errors import ConfigError, ConflictError, KeyNotFoundError, ReadOnlyStoreError, UnsupportedOperationError
 from keywright.lifecycle import primary
 
-ANOTHER_KEY = (
-    "{0}@1 in store 'new' is another key; leave both where they are, set keys.{0}.store to the store whose key counts, "
-    "and migrate the other names by naming them"
-)
+RESOLVE = "resolve that conflict, then run the command again"
 
 BACKENDS = ("memory", "file", "sqlite")
 
@@ -155,10 +152,7 @@ def test_a_conflict_stops_nothing_else(two: KeyRing, wait: Wait) -> None:
     moved = list(two.migrate(from_="old", to="new", delete_source=True, allow_referenced=True))
 
     told = {one.reference: text_of(one.error) for one in moved if one.error is not None}
-    assert told == {
-        "b/jwt@1": "b/jwt@1 in store 'new' is another key; leave both where they are, set keys.\"b/jwt\".store to the "
-        "store whose key counts, and migrate the other names by naming them"
-    }
+    assert told == {"b/jwt@1": "b/jwt@1 in store 'new' is another key; " + DECIDE.format('"b/jwt"')}
     assert [one.outcome for one in moved].count("copied") == 6
     assert everything(two, "new")["b/jwt@1"] == theirs
     assert len(everything(two, "old")) == 7
@@ -193,10 +187,7 @@ def test_a_kid_that_is_taken_is_a_conflict(two: KeyRing) -> None:
 
     moved = {one.reference: text_of(one.error) for one in two.migrate(from_="old", to="new")}
 
-    assert moved["a@2"] == (
-        "store 'new' has the kid of a@2 already, on version 1; leave both where they are, set keys.a.store to the "
-        "store whose key counts, and migrate the other names by naming them"
-    )
+    assert moved["a@2"] == f"store 'new' has the kid of a@2 already, on version 1; {DECIDE.format('a')}"
     assert list(everything(two, "new")) == ["a@1"]
 
 
@@ -218,6 +209,19 @@ def test_what_changes_meanwhile_is_copied_again(two: KeyRing, wait: Wait) -> Non
         ("b@1", "copied"), ("c@1", "copied"), ("a@2", "copied"), ("a@1", "updated"), ("aa@1", "copied"),
     ]  # fmt: skip
     assert everything(two, "new") == everything(two, "old")
+
+
+def test_a_copy_that_has_not_changed_is_reported_once(two: KeyRing) -> None:
+    """Of a name that is copied again, only what changed is reported again."""
+    two.generate("a")
+    two.rotate("a")
+    moves = two.migrate(from_="old", to="new")
+
+    first = [next(moves).reference, next(moves).reference]
+    two.label("a@2", {"late": "yes"})
+
+    assert first == ["a@2", "a@1"]
+    assert [(one.reference, one.outcome) for one in moves] == [("a@2", "updated")]
 
 
 def test_what_never_comes_to_rest_is_said(two: KeyRing, refused: Refused) -> None:
@@ -348,12 +352,9 @@ def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
 
     told = [(one.reference, one.outcome, one.error and text_of(one.error)) for one in moved]
     beginning = "store 'hsm' does not export keys, so a copy of"
+    barred = "a@2 was not copied, because store 'hsm' cannot keep another version of the name"
     assert told == [
-        (
-            "a@2", "failed",
-            ("a@2 was not copied, because store 'hsm' cannot keep another version of the name; resolve that "
-            "conflict, then run the command again"),
-        ),
+        ("a@2", "failed", f"{barred}; {RESOLVE}"),
         ("a@1", "failed", f"{beginning} a@1 could not be compared; create another key there, with generate"),
         ("b@1", "failed", f"{beginning} b@1 could not be compared; create another key there, with generate"),
         ("c@1", "copied", None),
@@ -412,21 +413,9 @@ def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
     moved = {one.reference: (one.outcome, text_of(one.error)) for one in two.migrate(from_="old", to="new")}
 
     assert moved == {
-        "a@2": (
-            "conflict",
-            (
-                "a@2 was not copied, because another version of the name is in conflict; resolve "
-                "that conflict, then run the command again"
-            ),
-        ),
-        "a@1": (
-            "conflict",
-            ANOTHER_KEY.format("a"),
-        ),
-        "b@1": (
-            "conflict",
-            ANOTHER_KEY.format("b"),
-        ),
+        "a@2": ("conflict", f"a@2 was not copied, because another version of the name is in conflict; {RESOLVE}"),
+        "a@1": ("conflict", ANOTHER_KEY.format("a")),
+        "b@1": ("conflict", ANOTHER_KEY.format("b")),
     }
     assert everything(two, "new") == before
 
@@ -436,9 +425,8 @@ def test_two_keys_of_one_name_are_not_mixed(two: KeyRing) -> None:
     again = {one.reference: text_of(one.error) for one in two.migrate("b", from_="old", to="new")}
 
     assert again == {
-        "b@1": "store 'new' has b@2, which the source does not have, and no b@1, so it is another key of "
-        "that name; leave both where they are, set keys.b.store to the store whose key counts, and "
-        "migrate the other names by naming them"
+        "b@1": "store 'new' has b@2, which the source does not have, and no b@1, so it is another key of that name; "
+        + DECIDE.format("b")
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.errors import text_of
-from support.rings import Guard as Reviewer, Meanwhile, Refused, Rings, writable
+from support.rings import ANOTHER_KEY, Guard as Reviewer, Meanwhile, Refused, Rings, writable
 
 from keywright import (
     Capabilities,
@@ -65,16 +65,7 @@ def test_another_key_that_comes_first_is_the_usual_conflict(
 
     moved = list(mine.migrate(from_="old", to="new"))
 
-    assert told(moved) == [
-        (
-            "a@1",
-            "conflict",
-            (
-                "a@1 in store 'new' is another key; leave both where they are, set keys.a.store to the store whose key "
-                "counts, and migrate the other names by naming them"
-            ),
-        )
-    ]
+    assert told(moved) == [("a@1", "conflict", ANOTHER_KEY.format("a"))]
     assert theirs.export("a", store="new") != theirs.export("a", store="old")
 
 
