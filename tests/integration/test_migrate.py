@@ -86,7 +86,7 @@ def test_a_program_reads_json(keywright: Keywright) -> None:
     [
         (
             ("--from", "files", "--to", "files"), 2,
-            "stores 'files' and 'files' are one and the same; name two",
+            "stores 'files' and 'files' have the same location; pass different stores with --from and --to",
         ),
         (
             ("--from", "files", "--to", "ci"), 5,

@@ -24,6 +24,9 @@ ODD_NIX = Secret(b"a b:" + NIX_BASE64)
 ODD = "holds whitespace, a control character or another one that does not print"
 """What messages say of its name."""
 
+SIGNING_KEY = "pass the name of a key for signatures; `keywright generate NAME` creates one"
+"""The hint where a key is not for signatures."""
+
 DECIDE = (
     "leave both where they are, set keys.{0}.store to the store whose key counts, and migrate the other names by "
     "naming them"

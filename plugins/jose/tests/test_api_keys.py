@@ -180,7 +180,8 @@ def test_it_is_good_for_nothing_else(ring: KeyRing) -> None:
     made = create_api_key(ring)
     name = f"api-keys/{made.key_id}"
     jwk = json.loads(ring.export(name, secret=True).reveal())
-    another_alg = f"{name}@1 is not for signatures (its alg); use another key"
+    hint = "pass the name of a key for signatures; `keywright generate NAME` creates one"
+    another_alg = f"{name}@1 is not for signatures (its alg); {hint}"
 
     assert refused(ring.sign, name, b"data") == (PolicyError, another_alg)
     assert refused(ring.signer, name, algorithm="HS256") == (PolicyError, another_alg)

@@ -393,9 +393,15 @@ def test_one_store_under_two_names_is_refused(
     opened = ring(stores=stores, default_store="old")
 
     for names in (("old", "new"), ("old", "old")):
-        with refused(ConfigError, f"stores {names[0]!r} and {names[1]!r} are one and the same; name two"):
+        with refused(
+            ConfigError,
+            f"stores {names[0]!r} and {names[1]!r} have the same location; pass different stores with --from and --to",
+        ):
             list(opened.migrate(from_=names[0], to=names[1], delete_source=True, allow_referenced=True))
-        with refused(ConfigError, f"stores {names[0]!r} and {names[1]!r} are one and the same; name two"):
+        with refused(
+            ConfigError,
+            f"stores {names[0]!r} and {names[1]!r} have the same location; pass different stores with --from and --to",
+        ):
             list(opened.migrate(from_=names[0], to=names[1]))
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, NoReturn, TypeVar, cast
 
 from keywright import lifecycle
 from keywright.errors import InvalidKeyError, InvalidSignatureError, PolicyError, UnsupportedOperationError
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from keywright.records import RecordInfo
     from keywright.ring.context import Operations, RingContext
     from keywright.ring.stores import OpenStore
+
+_SIGNING_KEY: Final = "pass the name of a key for signatures; `keywright generate NAME` creates one"
 
 _T = TypeVar("_T")
 _Binding = TypeVar("_Binding")
@@ -504,22 +506,20 @@ def choose_algorithm(
     """
     unable = f"{reference} is of type {key_type.name}, which cannot sign"
     if not key_type.algorithms:
-        raise UnsupportedOperationError(unable, hint="use another key")
+        raise UnsupportedOperationError(unable, hint=_SIGNING_KEY)
     if requested is not None and requested not in key_type.algorithms:
         can = ", ".join(key_type.algorithms)
         raise UnsupportedOperationError(f"{unable} with this algorithm", hint=f"it can with: {can}")
     own = attributes.get("alg")
     if own is not None and own not in key_type.algorithms:
-        raise PolicyError(f"{reference} is not for signatures (its alg)", hint="use another key")
+        raise PolicyError(f"{reference} is not for signatures (its alg)", hint=_SIGNING_KEY)
     if requested is not None and own is not None and requested != own:
-        raise PolicyError(
-            f"{reference} is restricted to {own} (its alg)", hint="leave out the algorithm, or use another key"
-        )
+        raise PolicyError(f"{reference} is restricted to {own} (its alg)", hint="leave out the algorithm")
     if attributes.get("use", "sig") != "sig":
-        raise PolicyError(f"{reference} is not for signatures (its use)", hint="use another key")
+        raise PolicyError(f"{reference} is not for signatures (its use)", hint=_SIGNING_KEY)
     operations = attributes.get("key_ops")
     # The public half of a signing key verifies, whatever its secret half lists (RFC 7517 §4.3 is about each half).
     allowed = (operation,) if operation == "sign" else ("sign", "verify")
     if isinstance(operations, tuple) and not any(one in operations for one in allowed):
-        raise PolicyError(f"{reference} does not allow {operation} (its key_ops)", hint="use another key")
+        raise PolicyError(f"{reference} does not allow {operation} (its key_ops)", hint=_SIGNING_KEY)
     return str(requested or own or key_type.algorithms[0])

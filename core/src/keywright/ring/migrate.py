@@ -80,7 +80,10 @@ def migrate(
         )
     source, target = context.stores.get(from_), context.stores.get(to)
     if source.is_same_place(target):
-        raise ConfigError(f"stores {source.name!r} and {target.name!r} are one and the same", hint="name two")
+        raise ConfigError(
+            f"stores {source.name!r} and {target.name!r} have the same location",
+            hint="pass different stores with --from and --to",
+        )
     # Before anything is read.
     if not target.capabilities.writable:
         raise ReadOnlyStoreError(
