@@ -21,7 +21,7 @@ NIX_BASE64 = b"E7lAO+MsPwTFfPXsdPtW8GKui/5ho4KQHVcAGnX+Tti1V4dUxoVoqLyWJ4YESuZJw
 NIX = Secret(b"cache.example.org-0:" + NIX_BASE64)
 NIX_PUBLIC = b"cache.example.org-0:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
 ODD_NIX = Secret(b"a b:" + NIX_BASE64)
-ODD = "holds whitespace, a control character or another one that does not print"
+ODD = "has whitespace, a control character or another one that does not print"
 """What messages say of its name."""
 
 SIGNING_KEY = "pass the name of a key for signatures; `keywright generate NAME` creates one"

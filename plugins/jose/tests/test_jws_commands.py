@@ -113,8 +113,8 @@ def test_verify_gives_the_payload_as_it_was_signed(run: Run) -> None:
     }
 
 
-DRIFT = "--time-drift takes seconds, or a whole number and a unit (s, m, h, d, w or y) such as 15m, from 0s to 10m"
-TTL = "--ttl takes seconds, or a whole number and a unit (s, m, h, d, w or y) such as 15m, from 1s to 3650d"
+DRIFT = "--time-drift must be seconds, or a duration (s, m, h, d, w or y) such as 15m, from 0s to 10m"
+TTL = "--ttl must be seconds, or a duration (s, m, h, d, w or y) such as 15m, from 1s to 3650d"
 NOPE = f"--algorithm is not a signature algorithm; use one of {', '.join(SIGNING)}"
 
 

@@ -21,15 +21,15 @@ File = Callable[..., str]
 
 NAME_BYTES, PAYLOAD = NAME.encode(), SECRET.encode()
 ZERO_PUBLIC = bytes(nacl.signing.SigningKey(bytes(32)).verify_key)
-ONE_LINE_FEED = "a line feed ends the file, and Nix writes none; take it out"
+ONE_LINE_FEED = "a line feed ends the file, and Nix writes none; remove it"
 WINDOWS_END = (
-    "a Windows line end (carriage return, line feed) ends the file, which other programs than Nix may not read; take "
-    "it out"
+    "a Windows line end (carriage return, line feed) ends the file, which other programs than Nix may not read; "
+    "remove it"
 )
-BYTE_ORDER_MARK = "a byte order mark starts the file, and Nix takes it for a part of the key's name; save it without"
-COMMA = "the key's name holds a comma, which reads as the end of one key and the start of the next; rename it"
-COMMENT = "the key's name holds a '#', where nix.conf takes a comment to begin; rename it"
-HIDDEN = "the key's name holds as much base64 in a row as a key does, so it is not shown; write a name there"
+BYTE_ORDER_MARK = "a byte order mark starts the file, and Nix reads it as part of the key's name; save it without"
+COMMA = "the key's name has a comma, which reads as the end of one key and the start of the next; rename it"
+COMMENT = "the key's name has a '#', which begins a comment in nix.conf; rename it"
+HIDDEN = "the key's name has as much base64 in a row as a key, so it is not shown; choose another name"
 NOT_ITS_HALF = "the public half of this ed25519 key does not belong to its secret half; import a key whose halves match"
 SMALL_ORDER = (
     "the public half of this ed25519 key is a point of low order, for which signatures are forged without a secret; "
@@ -212,9 +212,9 @@ def test_another_users_files(file: File, tmp_path: Path) -> None:
     assert shown.splitlines() == [
         "--",
         "has the mode 0644; only its owner may read a secret key: run `chmod 600` on it",
-        "belongs to another user, who can change it; have it made yours (chown)",
+        "belongs to another user, who can change it; change its owner (chown)",
         "--",
-        "is a symbolic link of another user, who can put another key there; name the file itself",
+        "is a symbolic link of another user, who can replace it; pass the file itself",
         "--",
         "cannot be read (Permission denied)",
         "--",

@@ -143,7 +143,7 @@ def test_names_that_nix_can_carry() -> None:
     ("kid", "rule"),
     [
         pytest.param("", "is empty", id="empty"),
-        pytest.param("a:b", "holds a colon, and Nix takes the name to end at the first one", id="colon"),
+        pytest.param("a:b", "has a colon, and for Nix the name ends at the first one", id="colon"),
         pytest.param("a\udcffb", "is not Unicode text", id="lone surrogate"),
         pytest.param("a\ud800", "is not Unicode text", id="first surrogate"),
         pytest.param("a\udfff", "is not Unicode text", id="last surrogate"),

@@ -48,7 +48,7 @@ def test_a_missing_name_is_told_in_the_words_of_nix(command: Run) -> None:
 def test_bad_names_are_refused(command: Run) -> None:
     for name, rule in (
         ("", "is empty"),
-        ("a:b", "holds a colon, and Nix takes the name to end at the first one"),
+        ("a:b", "has a colon, and for Nix the name ends at the first one"),
         ("a\udcff", "is not Unicode text"),
         *((odd, UNPRINTABLE) for odd in ("a b", "a\n", "a\u00a0b")),
     ):

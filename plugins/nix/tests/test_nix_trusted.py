@@ -18,9 +18,9 @@ UNSOUND = "a-1:" + b64encode(bytes(32)).decode()
 SPARE = A[:-2] + chr(ord(A[-2]) + 1) + "="  # canonical, that character stands for 4 bits and two zeros
 
 
-OUT = "is left out, and Nix would refuse to work at all:"
+OUT = "is left out; Nix would refuse to work with it:"
 NO_TEXT = "is left out: its name is not Unicode text; give the key another name"
-COMMENT = "its name holds a '#', where nix.conf takes a comment to begin, and then Nix refuses to work; rename the key"
+COMMENT = "its name has a '#', which begins a comment in nix.conf, so Nix refuses to work; rename the key"
 
 
 def test_sound_keys() -> None:
@@ -36,7 +36,7 @@ TRAPS = {
     "joined by a comma": (
         f"{A},{B}",
         ["a-1"],
-        "key 1 (a-1): a comma follows it, and Nix drops what comes after that in silence; separate keys by spaces",
+        "key 1 (a-1): a comma follows it, and Nix ignores what comes after that; separate keys by spaces",
     ),
     "joined by a comma, without padding": (
         f"{A.rstrip('=')},{B}",
@@ -59,7 +59,7 @@ TRAPS = {
     "a name that does not print": (
         public("a\u00a0b"),
         ["a\u00a0b"],
-        "key 1: its name holds a character that does not print; give the key another name",
+        "key 1: its name has a character that does not print; rename the key",
     ),
     "malformed": (f"{B} a-1:AAAA", ["b-1"], f"key 2 (a-1) {OUT} {length(3)}"),
     "a name alone": ("cache.example.org-1", [], f"key 1 {OUT} {NO_COLON}"),
@@ -116,7 +116,7 @@ def test_traps(case: str) -> None:
 
     assert list(keys) == names
     assert warnings == (warning,)
-    assert malformed == ("Nix would refuse to work at all" in warning)
+    assert malformed == ("Nix would refuse to work with it" in warning)
 
 
 def test_several_things_of_one_key() -> None:
@@ -124,12 +124,12 @@ def test_several_things_of_one_key() -> None:
 
     assert list(keys) == ["a#\u00ad", "a#b"]
     assert [warning.partition(":")[0] for warning in warnings if "would refuse" in warning] == [
-        "key 1 is left out, and Nix would refuse to work at all",
-        "key 3 is left out, and Nix would refuse to work at all",
+        "key 1 is left out; Nix would refuse to work with it",
+        "key 3 is left out; Nix would refuse to work with it",
     ]
     assert [warning for warning in warnings if "would refuse" not in warning] == [
         f"key 2: {COMMENT}",
-        "key 2: a comma follows it, and Nix drops what comes after that in silence; separate keys by spaces",
+        "key 2: a comma follows it, and Nix ignores what comes after that; separate keys by spaces",
         f"key 4 (a#b): {COMMENT}",
         "key 4 (a#b): the base64 padding is missing or of the wrong length; it was put right",
         "key 4 (a#b) is listed under another name too, and counts once; remove one",

@@ -218,8 +218,8 @@ def test_a_key_in_another_format_is_given_out_by_name(ring: KeyRing) -> None:
 def test_a_key_that_nix_cannot_trust_is_refused_by_name(ring: KeyRing) -> None:
     type_ = "the nix format carries ed25519 keys, and this one is of type ec-p256; use another format, such as jwk"
     colon = (
-        "the kid of this key cannot be a Nix key name: it holds a colon, and Nix takes the name to end at the first "
-        "one; choose one with --kid"
+        "the kid of this key cannot be a Nix key name: it has a colon, and for Nix the name ends at the first one; "
+        "choose one with --kid"
     )
     comment = "its Nix name has a '#', which begins a comment in nix.conf; create a key with another name"
     ring.generate("a", type="ec-p256", format="jwk")

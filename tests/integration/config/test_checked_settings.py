@@ -363,7 +363,7 @@ POLICY = '[plugin.policy]\nrules = [{ names = "a", types = ["oct"] }]\n'
         pytest.param(
             STORE + '[keys.a]\nkid = "a:b-{version}"\n',
             65,
-            "the kid of this key cannot be a Nix key name: it holds a colon, and Nix takes the name to end at the "
+            "the kid of this key cannot be a Nix key name: it has a colon, and for Nix the name ends at the "
             "first one; choose one with --kid",
             id="a kid that the format refuses",
         ),

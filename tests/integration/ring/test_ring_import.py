@@ -247,7 +247,7 @@ LABEL = "label x must be printable text of at most 256 bytes"
             NIX,
             {"kid": "a:b"},
             UnsupportedKeyError,
-            "the kid of this key cannot be a Nix key name: it holds a colon, and Nix takes the name to end at the "
+            "the kid of this key cannot be a Nix key name: it has a colon, and for Nix the name ends at the "
             "first one; choose one with --kid",
             id="a kid that the format does not carry",
         ),

@@ -473,7 +473,8 @@ def test_what_is_for_good_is_settled_by_hand(
     moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, allow_referenced=True))
 
     told = (
-        f"a@1 in store 'new' is {states[0]}, and in store 'old' it is {states[1]}, which no migration settles; to have "
+        f"a@1 in store 'new' is {states[0]}, and in store 'old' it is {states[1]}, which no migration resolves; "
+        f"to have "
         f"it so in both, run `keywright --store {way[0]} {way[1]} a@1`, and then the same command with --update"
     )
     assert [(one.reference, one.outcome, text_of(one.error)) for one in moved] == [("a@1", "conflict", told)]

@@ -402,7 +402,7 @@ class Migrator:
         command = "compromise" if copy.info.state is State.COMPROMISED and behind == source else "destroy"
         return ConflictError(
             f"{subject} is {copy.info.state.value}, and in store {source!r} it is {info.state.value}, which no "
-            "migration settles",
+            f"migration resolves",
             hint=f"to have it so in both, run `keywright --store {behind} {command} {info.reference}`, and then the "
             "same command with --update",
         )

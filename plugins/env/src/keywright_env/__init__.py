@@ -26,7 +26,7 @@ class EnvBackend:
             "variables",
             "table",
             default={},
-            help="NAME or NAME@N to the variable that holds it; any other name is looked for in KEYWRIGHT_KEY_NAME.",
+            help="NAME or NAME@N to the variable that has it; any other name is looked for in KEYWRIGHT_KEY_NAME.",
         ),
     )
     capabilities: Final = Capabilities(writable=False, metadata=False)

@@ -23,7 +23,7 @@ class FileBackend:
 
     name = "file"
     settings = (
-        Setting("path", "path", help="the directory that holds the keys; made by the first write, for its owner alone"),
+        Setting("path", "path", help="the directory of the keys; the first write creates it, for its owner only"),
         Setting("timeout", "duration", default=TIMEOUT, help="how long to wait for a lock that another process holds"),
     )
     capabilities = Capabilities(writable=True, metadata=True, guarded=True)

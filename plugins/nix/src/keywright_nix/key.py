@@ -36,7 +36,7 @@ def problem_in(name: str) -> str | None:
     with them look equal and are not.
     """
     if " " in name or not name.isprintable():
-        return unreadable(name) or "holds whitespace, a control character or another one that does not print"
+        return unreadable(name) or "has whitespace, a control character or another one that does not print"
     return unreadable(name)
 
 
@@ -45,7 +45,7 @@ def unreadable(name: str) -> str | None:
     if not name:
         return "is empty"
     if ":" in name:
-        return "holds a colon, and Nix takes the name to end at the first one"
+        return "has a colon, and for Nix the name ends at the first one"
     return None if is_unicode(name) else "is not Unicode text"
 
 

@@ -222,8 +222,8 @@ def sentence(verdict: Verdict, needed: int) -> str:
 
 _SEPARATORS = "[ \t\n\r]+"  # Nix's own whitespace; Python's has more
 _LONGEST_SHOWN = 40  # characters; a secret in place of the name has at least 43
-_COMMA = "a comma follows it, and Nix drops what comes after that in silence; separate keys by spaces"
-_COMMENT = "its name holds a '#', where nix.conf takes a comment to begin, and then Nix refuses to work; rename the key"
+_COMMA = "a comma follows it, and Nix ignores what comes after that; separate keys by spaces"
+_COMMENT = "its name has a '#', which begins a comment in nix.conf, so Nix refuses to work; rename the key"
 
 
 class TrustedKeys(NamedTuple):
@@ -259,7 +259,7 @@ def parse_trusted(text: str) -> TrustedKeys:
         except MalformedKeyError as error:
             malformed += 1
             subject = _subject(position, name if len(name) <= _LONGEST_SHOWN and colon else "")
-            warnings.append(f"{subject} is left out, and Nix would refuse to work at all: {error.text}")
+            warnings.append(f"{subject} is left out; Nix would refuse to work with it: {error.text}")
             continue
         if not is_unicode(name):
             warnings.append(f"key {position} is left out: its name is not Unicode text; give the key another name")
@@ -300,7 +300,7 @@ def _read_trusted(word: str) -> tuple[bytes, list[str]]:
     if joined:
         found.append(_COMMA)
     elif problem_in(name):
-        found += ["its name holds a character that does not print; give the key another name", *deviations[1:]]
+        found += ["its name has a character that does not print; rename the key", *deviations[1:]]
     else:
         found += deviations
     return raw.reveal(), found

@@ -124,7 +124,7 @@ def signatures_of(key: Bound, message: bytes, present: Collection[str]) -> tuple
 
 # ---- the keys of `nix sign`
 
-_HIDDEN: Final = "looks like a key itself, and would stand in every signature"
+_HIDDEN: Final = "looks like a key itself, and would be in every signature"
 
 
 def signing_keys(

@@ -9,7 +9,7 @@ PUBLIC = "tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc="
 TEXT = f"{NAME}:{SECRET}".encode()
 PUBLIC_TEXT = f"{NAME}:{PUBLIC}".encode()
 
-UNPRINTABLE = "holds whitespace, a control character or another one that does not print"
+UNPRINTABLE = "has whitespace, a control character or another one that does not print"
 
 # Refusals.
 EMPTY = "the Nix key is empty; it must be NAME:BASE64"

@@ -150,7 +150,7 @@ def outcome_of(path: Path, task: Job) -> Outcome:
 
 HALF = A.public
 PUBLIC = public("a-1")
-HIDDEN = "looks like a key itself, and would stand in every signature"
+HIDDEN = "looks like a key itself, and would be in every signature"
 
 
 def holds(path: Path, public: str) -> set[str]:

@@ -319,8 +319,7 @@ def _seconds_of(text: str, option: str, least: int, most: int, longest: str) -> 
         seconds = None
     if seconds is None or not least <= seconds <= most:
         raise ConfigError(
-            f"{option} takes seconds, or a whole number and a unit (s, m, h, d, w or y) such as 15m, from {least}s to "
-            f"{longest}"
+            f"{option} must be seconds, or a duration (s, m, h, d, w or y) such as 15m, from {least}s to {longest}"
         )
     return seconds
 

@@ -20,7 +20,7 @@ _NOT_JSON: Final = (
     "a JWK is one JSON object in UTF-8 and nothing after it; this is not JSON",
     "it must be one JSON object in UTF-8, without duplicate members",
 )
-_SURROGATE: Final = ("a JWK holds Unicode text only, no unpaired surrogate (RFC 8259 §8.2)", "correct that member")
+_SURROGATE: Final = ("a JWK has Unicode text only, no unpaired surrogate (RFC 8259 §8.2)", "change that member")
 _PROBLEMS: Final = {
     JsonProblem.BYTE_ORDER_MARK: (
         "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1)",
@@ -30,7 +30,7 @@ _PROBLEMS: Final = {
         "a JWK names each member once (RFC 7517 §4)",
         f"remove the duplicate, or {EXPORT_AGAIN}",
     ),
-    JsonProblem.NOT_FINITE: ("a JWK holds finite numbers only, no NaN or Infinity", "remove that member"),
+    JsonProblem.NOT_FINITE: ("a JWK has finite numbers only, no NaN or Infinity", "remove that member"),
     JsonProblem.SURROGATE: _SURROGATE,
     JsonProblem.TOO_DEEP: (
         f"a JWK has at most {MAXIMUM_DEPTH} levels of objects and arrays here",
@@ -40,7 +40,7 @@ _PROBLEMS: Final = {
         "a JWK is one JSON object, with a member kty; this is JSON of another kind",
         "pass the key itself",
     ),
-    JsonProblem.NOT_JSON: ("a JWK holds JSON values only", "remove the attribute that is something else"),
+    JsonProblem.NOT_JSON: ("a JWK has JSON values only", "remove the attribute that is something else"),
     JsonProblem.NAME_NOT_TEXT: (
         "the members of a JWK have text for names",
         "remove the attribute that is named otherwise",

@@ -149,9 +149,9 @@ def _check_access(path: str, status: os.stat_result) -> Iterator[str]:
     if os.geteuid() == 0:
         return  # root keeps keys for the users of services
     if status.st_uid not in (0, os.geteuid()):
-        yield "belongs to another user, who can change it; have it made yours (chown)"
+        yield "belongs to another user, who can change it; change its owner (chown)"
     if os.lstat(path).st_uid not in (0, os.geteuid()) and os.path.islink(path):
-        yield "is a symbolic link of another user, who can put another key there; name the file itself"
+        yield "is a symbolic link of another user, who can replace it; pass the file itself"
 
 
 def _check_mode(status: os.stat_result, *, rule: str) -> Iterator[str]:
@@ -170,27 +170,27 @@ def _unwrapped(data: Secret) -> tuple[Secret, list[str]]:
     deviations = []
     if data.reveal().startswith(_BYTE_ORDER_MARK):
         deviations.append(
-            "a byte order mark starts the file, and Nix takes it for a part of the key's name; save it without"
+            "a byte order mark starts the file, and Nix reads it as part of the key's name; save it without"
         )
         data = Secret(data.reveal()[len(_BYTE_ORDER_MARK) :])
     if data.reveal().endswith(_WINDOWS_END):
         deviations.append(
-            "a Windows line end (carriage return, line feed) ends the file, which other programs than Nix may not "
-            "read; take it out"
+            "a Windows line end (carriage return, line feed) ends the file, which other programs than Nix may "
+            "not read; remove it"
         )
         data = Secret(data.reveal().rstrip(_WINDOWS_END))
     elif data.reveal().endswith(b"\n") and not data.reveal().endswith(b"\n\n"):
-        deviations.append("a line feed ends the file, and Nix writes none; take it out")
+        deviations.append("a line feed ends the file, and Nix writes none; remove it")
     return data, deviations
 
 
 def _check_name(name: str) -> Iterator[str]:
     if "," in name and not problem_in(name):
-        yield "the key's name holds a comma, which reads as the end of one key and the start of the next; rename it"
+        yield "the key's name has a comma, which reads as the end of one key and the start of the next; rename it"
     if "#" in name:
-        yield "the key's name holds a '#', where nix.conf takes a comment to begin; rename it"
+        yield "the key's name has a '#', which begins a comment in nix.conf; rename it"
     if hides_key(name):
-        yield "the key's name holds as much base64 in a row as a key does, so it is not shown; write a name there"
+        yield "the key's name has as much base64 in a row as a key, so it is not shown; choose another name"
 
 
 def _check_key(key: Key, key_type: KeyType) -> Iterator[str]:

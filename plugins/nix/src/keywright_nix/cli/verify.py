@@ -25,7 +25,7 @@ def configure_verify(parser: ArgumentParser) -> None:
     parser.add_argument(
         "cache", nargs="+", metavar="CACHE", help="a directory or file:// URL of a binary cache, or a file *.narinfo"
     )
-    keys = "public keys, NAME:BASE64, parted by spaces, as in nix.conf"
+    keys = "public keys, NAME:BASE64, separated by spaces, as in nix.conf"
     parser.add_argument("--trusted-public-keys", required=True, metavar="KEYS", help=keys)
     needed = "how many distinct keys must have signed (default 1), content-addressed paths too"
     parser.add_argument("--sigs-needed", type=int, default=1, metavar="NUMBER", help=needed)
