@@ -285,7 +285,7 @@ def test_what_is_refused_says_why(reopen: Reopen, make: Make, root: Path) -> Non
         assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
         assert list(store.names()) == ["a", "x/y", "x/z"]
     for call in (lambda: store.get("a", 1), lambda: list(store.names()), lambda: store.create(make())):
-        with refuses(StoreUnavailableError, f"{root}: the store was closed; open it again"):
+        with refuses(StoreUnavailableError, f"{root}: the store is closed; open it again"):
             call()
 
 
@@ -376,6 +376,6 @@ def test_marker_gone(reopen: Reopen, make: Make, root: Path, taken: str, monkeyp
             store.get("a", 1)
 
     assert text_of(said.value) == (
-        f"{root}: is not empty and has no .keywright/format, so it is not a store, or one that lost its marker; set "
+        f"{root} is not empty and has no .keywright/format, so it is not a store, or one that lost its marker; set "
         "`path` to a directory of its own, or restore the marker from a backup"
     )

@@ -482,12 +482,8 @@ def test_reading_goes_on(store: FileStore, make: Make, root: Path, file: str) ->
 
     assert store.get("a", 1) == Record(info, Secret(b"canary-one"))
     assert store.versions("a") == (info,)
-    assert lines_of(store.check()) == [
-        (
-            f"a@1 in {root}: a file has a second name (a hard link), which may be used to read, change or "
-            "keep it; replace it with a copy"
-        )
-    ]
+    (problem,) = lines_of(store.check())
+    assert problem.startswith(f"a@1 in {root}: a file has a second name (a hard link), which may be used to read,")
 
 
 @pytest.mark.parametrize(

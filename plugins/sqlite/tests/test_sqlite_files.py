@@ -55,7 +55,7 @@ NO_DATABASE = " is not a SQLite database; restore it from a backup, or set `path
 EMPTY = " is empty; restore it from a backup, or remove it"
 DAMAGED = ": the database is damaged; restore it from a backup"
 FOREIGN = " is the database of another program; set `path` to another file, or restore it from a backup"
-NEWER = " was written by a newer keywright (layout 99, and this one knows 1); upgrade this one"
+NEWER = " was written by a newer keywright (layout 99, and this one knows 1); upgrade keywright"
 OTHERS: dict[str, tuple[Callable[[Path], object], type[StoreError], str]] = {
     "text": (lambda place: place.write_text("this is a text file\n" * 99), CorruptedStoreError, NO_DATABASE),
     "empty": (lambda place: place.touch(), CorruptedStoreError, EMPTY),
@@ -251,7 +251,7 @@ def test_a_link_to_nothing_is_no_empty_store(tmp_path: Path, opened: Opener, lin
     with pytest.raises(StoreUnavailableError) as caught, opened(str(path)):
         pass
 
-    assert text_of(caught.value) == (f"{target}: is a broken link; mount or create its target, or set another `path`")
+    assert text_of(caught.value) == (f"{target} is a broken link; mount or create its target, or set another `path`")
     assert not (tmp_path / "volume").exists()
 
 

@@ -207,7 +207,7 @@ def test_stores_that_do_not_open(ring: Ring) -> None:
         "store 'bad': given settings: stores.bad.path is missing; store backend 'file' needs it: a path, as text",
         f"store 'damaged': {ring.db} is not a SQLite database; restore it from a backup, or set `path` to another file",
         f"a@1 in {ring.keys}: the directory may be read by other users; run `chmod 0700` on it",
-        f"store 'plain': {ring.home / 'plain'}: is not a directory; set `path` to a directory",
+        f"store 'plain': {ring.home / 'plain'} is not a directory; set `path` to a directory",
     ]
     assert_hidden(keywright.Secret(b"canary"), "\n".join(told))
 

@@ -195,7 +195,7 @@ DATABASE_FAULTS: list[tuple[str, Sequence[str], list[str]]] = [
         "a in store 'db': PATH: the row of a@1 is damaged; restore the database from a backup",
     ]),
     ("newer", ["PRAGMA user_version = 9"], [
-        "store 'db': PATH was written by a newer keywright (layout 9, and this one knows 1); upgrade this one",
+        "store 'db': PATH was written by a newer keywright (layout 9, and this one knows 1); upgrade keywright",
     ]),
 ]  # fmt: skip
 

@@ -97,11 +97,11 @@ def open_root(path: str) -> Directory | None:
     except FileNotFoundError:
         if os.path.islink(path):
             raise StoreUnavailableError(
-                f"{path}: is a broken link", hint="mount or create its target, or set another `path`"
+                f"{path} is a broken link", hint="mount or create its target, or set another `path`"
             ) from None
         return None
     except NotADirectoryError:
-        raise CorruptedStoreError(f"{path}: is not a directory", hint="set `path` to a directory") from None
+        raise CorruptedStoreError(f"{path} is not a directory", hint="set `path` to a directory") from None
 
 
 def holds_store(root: int, path: str) -> bool:
@@ -120,7 +120,7 @@ def holds_store(root: int, path: str) -> bool:
     if _is_marked(root, path):
         return True
     raise CorruptedStoreError(
-        f"{path}: is not empty and has no {PRIVATE}/{FORMAT}, so it is not a store, or one that lost its marker",
+        f"{path} is not empty and has no {PRIVATE}/{FORMAT}, so it is not a store, or one that lost its marker",
         hint="set `path` to a directory of its own, or restore the marker from a backup",
     )
 
@@ -134,9 +134,7 @@ def _is_marked(root: int, path: str) -> bool:
     if data.reveal() == MARKER:
         return True
     if data.reveal().startswith(_ANY_MARKER) and data.reveal()[len(_ANY_MARKER) :].removesuffix(b"\n").isdigit():
-        raise CorruptedStoreError(
-            f"{path}: the store was written by a newer keywright", hint="upgrade this one to use it"
-        )
+        raise CorruptedStoreError(f"{path} was written by a newer keywright", hint="upgrade keywright")
     raise CorruptedStoreError(f"{path}: the marker {PRIVATE}/{FORMAT} is damaged", hint="restore it from a backup")
 
 

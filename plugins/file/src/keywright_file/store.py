@@ -183,7 +183,7 @@ class FileStore:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreUnavailableError(f"{self._path}: the store was closed", hint="open it again")
+            raise StoreUnavailableError(f"{self._path}: the store is closed", hint="open it again")
 
     def _root(self) -> Directory | None:
         """The root, checked; None if it does not exist and never did."""

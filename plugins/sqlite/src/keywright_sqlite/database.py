@@ -83,7 +83,7 @@ def check_layout(connection: sqlite3.Connection, path: str, *, writable: bool) -
     if layout > len(MIGRATIONS):
         raise CorruptedStoreError(
             f"{path} was written by a newer keywright (layout {layout}, and this one knows {len(MIGRATIONS)})",
-            hint="upgrade this one",
+            hint="upgrade keywright",
         )
     if layout < 1:
         raise _DAMAGED.as_error(path)

@@ -90,7 +90,7 @@ def resolve(path: str) -> str:
         # Of what is missing and no link, something above exists: the root at the latest.
         if os.path.islink(missing) and _is_missing(missing):
             raise StoreUnavailableError(
-                f"{missing}: is a broken link", hint="mount or create its target, or set another `path`"
+                f"{missing} is a broken link", hint="mount or create its target, or set another `path`"
             )
         missing = os.path.dirname(missing)
     with LOOKUP.about(path):
