@@ -18,7 +18,7 @@ UNSOUND = "a-1:" + b64encode(bytes(32)).decode()
 SPARE = A[:-2] + chr(ord(A[-2]) + 1) + "="  # canonical, that character stands for 4 bits and two zeros
 
 
-OUT = "is left out; Nix would refuse to work with it:"
+OUT = "is left out, and Nix would refuse to work at all:"
 NO_TEXT = "is left out: its name is not Unicode text; give the key another name"
 COMMENT = "its name has a '#', which begins a comment in nix.conf, so Nix refuses to work; rename the key"
 
@@ -116,7 +116,7 @@ def test_traps(case: str) -> None:
 
     assert list(keys) == names
     assert warnings == (warning,)
-    assert malformed == ("Nix would refuse to work with it" in warning)
+    assert malformed == ("Nix would refuse to work at all" in warning)
 
 
 def test_several_things_of_one_key() -> None:
@@ -124,8 +124,8 @@ def test_several_things_of_one_key() -> None:
 
     assert list(keys) == ["a#\u00ad", "a#b"]
     assert [warning.partition(":")[0] for warning in warnings if "would refuse" in warning] == [
-        "key 1 is left out; Nix would refuse to work with it",
-        "key 3 is left out; Nix would refuse to work with it",
+        "key 1 is left out, and Nix would refuse to work at all",
+        "key 3 is left out, and Nix would refuse to work at all",
     ]
     assert [warning for warning in warnings if "would refuse" not in warning] == [
         f"key 2: {COMMENT}",

@@ -259,7 +259,7 @@ def parse_trusted(text: str) -> TrustedKeys:
         except MalformedKeyError as error:
             malformed += 1
             subject = _subject(position, name if len(name) <= _LONGEST_SHOWN and colon else "")
-            warnings.append(f"{subject} is left out; Nix would refuse to work with it: {error.text}")
+            warnings.append(f"{subject} is left out, and Nix would refuse to work at all: {error.text}")
             continue
         if not is_unicode(name):
             warnings.append(f"key {position} is left out: its name is not Unicode text; give the key another name")
