@@ -134,6 +134,7 @@ TARGETS: Final = {
     "values": Target(
         check_values,
         seeds=(
+            b"a\x1b=1\na\x1b=2",  # a name that acts on a terminal, twice
             *b"2026-11-21T20:52:13Z 2026-11-21T20:52:13.000001+01:00 2026-11-21 90d 36500d 0s -12 99 true".split(),
             *b'{"env":"HOME"} {"env":"PATH"} {"file":"missing"} ["a","b"] ~root/x 9999999999w'.split(),
             b"a,b, c",

@@ -508,7 +508,7 @@ def test_expires(ring: KeyRing, run: Run, expires: str, end: datetime) -> None:
 
 
 OVER = "expires must be after the activation and after now, or the key would never sign; pass a later time"
-NO_PAIR = "--label requires NAME=VALUE; such as --label team=web"
+NO_PAIR = "--label requires NAME=VALUE; such as team=web"
 
 
 @pytest.mark.parametrize(
@@ -522,7 +522,9 @@ NO_PAIR = "--label requires NAME=VALUE; such as --label team=web"
         pytest.param(["--expires", "2029-01-01"], OVER, id="over"),
         pytest.param(["--label", "user_id"], NO_PAIR, id="no ="),
         pytest.param(["--label", "=7"], NO_PAIR, id="no name"),
-        pytest.param(["--label", "a=1", "--label", "a=2"], '--label "a" is given twice; remove one', id="twice"),
+        pytest.param(
+            ["--label", "a=1", "--label", "a=2"], "--label gives one name twice; remove one of them", id="twice"
+        ),
     ],
 )
 def test_wrong_arguments_of_create(ring: KeyRing, run: Run, arguments: list[str], message: str) -> None:

@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_refused(told: Told, line: str, message: str) -> No
     assert CANARY not in err
 
 
-TWO_OF_ONE = '--attribute "a" is given twice; remove one'
+TWO_OF_ONE = "--attribute gives one name twice; remove one of them"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from keywright.cli.io import write_text
 from keywright.errors import ConfigError
-from keywright.secret import looks_like_a_secret, shown_name
+from keywright.secret import looks_like_a_secret
 from keywright.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -350,11 +350,9 @@ def pairs_of(words: Sequence[str], option: str) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise ConfigError(
-                f"{option} requires NAME=VALUE", hint=f"such as {option} team=web".replace(" label ", " ")
-            )
+            raise ConfigError(f"{option} requires NAME=VALUE", hint="such as team=web")
         if name in pairs:
-            raise ConfigError(f'{option} "{shown_name(name)}" is given twice', hint="remove one")
+            raise ConfigError(f"{option} gives one name twice", hint="remove one of them")
         pairs[name] = value
     return pairs
 
@@ -371,7 +369,7 @@ def attributes_of(words: Sequence[str]) -> dict[str, object]:
         if not name:
             raise ConfigError("--attribute requires NAME=VALUE or NAME:=JSON", hint="such as --attribute use=sig")
         if name in attributes:
-            raise ConfigError(f'--attribute "{shown_name(name)}" is given twice', hint="remove one")
+            raise ConfigError("--attribute gives one name twice", hint="remove one of them")
         attributes[name] = value if name == word else _json_value(value)
     return attributes
 
