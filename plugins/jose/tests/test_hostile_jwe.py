@@ -27,7 +27,7 @@ SEGMENTS = (
     "or spaces"
 )
 BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the whole token"
-NO_ENC = "the header of the token has no enc, or not as text; get a new token from its issuer"
+NO_ENC = "the header of the token has no enc that is text; get a new token from its issuer"
 MEANS_NOTHING = "the header of the token has {}, which its alg does not use; ask the issuer for a token without it"
 IV_LENGTH = (
     "the initialization vector of the token does not have the 12 bytes of A256GCM (RFC 7518 §5.3); copy the whole token"
@@ -49,11 +49,11 @@ PARTIES = (
     "new token from its issuer"
 )
 EPK = (
-    "the epk of the token's header is not a public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 "
+    "the epk of the token's header is not a public JWK on P-256, P-384, P-521 or X25519 (RFC 7518 "
     "§4.6.1.1); get a new token from its issuer"
 )
 EPK_OFF_CURVE = "the epk of the token's header is not on its curve; reject the token"
-EPK_OTHER_CURVE = "the token was encrypted for a key on another curve than this one; reject the token"
+EPK_OTHER_CURVE = "the token was encrypted for a key on another curve; reject the token"
 OTHER_ALGORITHMS = "the token was encrypted with algorithms that are not allowed; reject the token"
 CANNOT = "the token cannot be decrypted with this key; it was modified, or encrypted for another key: reject it"
 

@@ -27,7 +27,7 @@ KEY = {"kty": "oct", "alg": "HS256", "k": K}
 HEADER = b'{"alg":"HS256"}'
 PAYLOAD = b'{"sub":"a"}'
 
-TEXT = "not a token: it is not ASCII text, or has more than 262144 bytes; pass the token itself"
+TEXT = "not a token: not ASCII text, or more than 262144 bytes; pass the token itself"
 SEGMENTS = (
     "not a signed token (JWS): expected 3 segments separated by dots; pass the whole token, without quotes or spaces"
 )

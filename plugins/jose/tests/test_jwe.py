@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from jose_support import ONE_KEY, Clock, Observer, decode, oct_key, public, refusal, refused
+from jose_support import MIXED, NO_KID, ONE_KEY, ONE_KID, Clock, Observer, decode, oct_key, public, refusal, refused
 from support.errors import text_of
 
 import keywright
@@ -268,7 +268,6 @@ NO_OCTETS = "this oct key has no secret, which is needed here; load the secret k
 NONE_DECRYPTS = (
     "this JWK Set has no key that decrypts with these algorithms; pass the set that has the recipient's secret keys"
 )
-MIXED = "the JWK Set mixes symmetric keys with others, and one of them is misplaced; part them"
 
 
 def cannot(type: str, algorithm: str, able: str = "") -> str:
@@ -360,8 +359,6 @@ def test_refused_to_encrypt_for(key: dict[str, Any], algorithm: str, error: type
     assert refused(jwe_encrypt, b"", key, **names) == (error, message)
 
 
-ONE_KID = "two keys of the JWK Set have one kid; give each its own"
-NO_KID = "a key of the JWK Set has no kid, so no token can name it; give it one"
 A, B = {**OCT, "kid": "a"}, create_secret_key(256)
 
 
@@ -450,7 +447,7 @@ def test_the_longest_plaintext_fits() -> None:
     for length in (196_504, 262_144, 262_145, 50_000_000):
         assert refused(jwe_encrypt, bytes(length), OCT, **WRAP) == (
             FormatError,
-            "the token would have more than 262144 bytes; encrypt less",
+            "the token would have more than 262144 bytes; shorten its content",
         )
 
 

@@ -39,16 +39,16 @@ from keywright_jose import thumbprint
 THUMBPRINTS = vectors("jwk.json")["thumbprints"]
 _AGAIN = "export the key again from the program that made it"
 _NOT_JSON = (
-    "a JWK is one JSON object in UTF-8 and nothing after it; this is not JSON; it must be one JSON object in "
-    "UTF-8, without duplicate members"
+    "the JWK is not JSON in UTF-8, or is followed by something else; "
+    "pass one JSON object in UTF-8, without duplicate members"
 )
-_NO_OBJECT = "a JWK is one JSON object, with a member kty; this is JSON of another kind; pass the key itself"
-_TWICE = f"a JWK names each member once (RFC 7517 §4); remove the duplicate, or {_AGAIN}"
-_DEEP = "a JWK has at most 32 levels of objects and arrays here; remove the member that has more"
+_NO_OBJECT = "the JWK is JSON, but not an object; pass the key itself, which has a member kty"
+_TWICE = f"the JWK has a duplicate member (RFC 7517 §4); remove it, or {_AGAIN}"
+_DEEP = "the JWK has more than 32 levels; remove the member that has more"
 _LARGE = "the JWK has more than 65536 bytes; pass one key, without attachments"
-_BOM = "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1); save it as UTF-8 without one"
-_FINITE = "a JWK has finite numbers only, no NaN or Infinity; remove that member"
-_SURROGATE = "a JWK has Unicode text only, no unpaired surrogate (RFC 8259 §8.2); change that member"
+_BOM = "the JWK starts with a byte order mark (RFC 8259 §8.1); save it as UTF-8 without one"
+_FINITE = "the JWK has NaN or Infinity, which JSON cannot represent; remove that member"
+_SURROGATE = "the JWK has an unpaired surrogate (RFC 8259 §8.2); change that member"
 _SET = "this is a JWK Set (RFC 7517 §5), not a JWK; pass one of the keys in its member keys at a time"
 
 _K = b'"k":"Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTAxMjM"'
@@ -172,20 +172,15 @@ def test_bounds_are_inclusive(data: bytes) -> None:
 
 _missing = f"the JWK member {{}} is missing; {_AGAIN}".format
 _text = f"the JWK member {{}} must be text that is not empty; {_AGAIN}".format
-_base64url = (
-    "the JWK member {} must be canonical base64url: A-Z, a-z, 0-9, - and _ only, no padding, no spare bits (RFC 7515 "
-    f"§2); {_AGAIN}"
-).format
+_base64url = f"the JWK member {{}} is not canonical base64url without padding (RFC 7515 §2); {_AGAIN}".format
 _length = f"the JWK member {{}} must have exactly {{}} octets on curve {{}}; {_AGAIN}".format
-_foreign = (
-    "the JWK member {} is not a parameter of a key whose kty is {}; remove it, or correct kty, whichever is wrong"
-).format
+_foreign = ("the JWK member {} is not a parameter of a key whose kty is {}; remove it, or change kty").format
 _zero = f"the JWK member {{}} must not start with a zero octet (RFC 7518 §2, Base64urlUInt); {_AGAIN}".format
 _partial = (
     "the JWK member {} is missing: a private RSA key needs all of d, p, q, dp, dq and qi here (RFC 7518 §6.3.2); "
     f"{_AGAIN}"
 ).format
-_large = "the JWK member {} has more than 8192 bits, the largest RSA key here; use a smaller key".format
+_large = "the JWK member {} has more than 8192 bits, the largest RSA key here; create a key of at most 8192 bits".format
 _NO_PUBLIC = f"the JWK members n and e are not an RSA public key: e is odd, from 3, and less than n; {_AGAIN}"
 _NOT_TOGETHER = f"the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2); {_AGAIN}"
 _NO_KTY = "the kty of the JWK is not supported; use a key with kty oct, EC, OKP or RSA"
@@ -266,15 +261,16 @@ _TYPE = (
     "the format jwk carries keys of the types oct, ec-p256, ec-p384, ec-p521, ed25519, x25519, rsa; use another format "
     "for this one"
 )
-_NO_OCTETS = "this oct key has no secret to encode; load the secret half"
+_DECODE = "decode the key again from its store or file"
+_NO_OCTETS = f"this oct key has no secret to encode; {_DECODE}"
 _NO_SECRET = "this {} key has no secret half; encode its public half instead"
 _NO_PUBLIC_HALF = "this {} key has no public half, which a JWK needs; import the key again, from its secret half"
-_LAYOUT = "the public half of this ec-p256 key is not encoded as its type requires; load the key again"
-_NO_PKCS8 = "the secret half of this rsa key is not PKCS#8 of an RSA key; load the key again"
-_NO_SPKI = "the public half of this rsa key is not a SubjectPublicKeyInfo of an RSA key; load the key again"
+_LAYOUT = f"the public half of this ec-p256 key is not encoded as its type requires; {_DECODE}"
+_NO_PKCS8 = f"the secret half of this rsa key is not PKCS#8 of an RSA key; {_DECODE}"
+_NO_SPKI = f"the public half of this rsa key is not a SubjectPublicKeyInfo of an RSA key; {_DECODE}"
 _NO_NUMBER = "a JWK cannot carry a number of more than 4300 digits; remove that attribute"
-_NO_NAME = "the members of a JWK have text for names; remove the attribute that is named otherwise"
-_JSON = "a JWK has JSON values only; remove the attribute that is something else"
+_NO_NAME = "the JWK has a member whose name is not text; remove that attribute"
+_JSON = "the JWK has a value that JSON cannot represent; remove that attribute"
 _ATTRIBUTES_LARGE = "the JWK has more than 65536 bytes; remove large attributes"
 _OCT_PUBLIC = "an oct key has no public half to encode: its verifiers need the secret; use an asymmetric key type"
 _NESTED: object = json.loads("[" * 32 + "]" * 32)
@@ -294,7 +290,7 @@ class TestJwkFormat(FormatContract):
 
 
 def _taken(name: str) -> str:
-    return f"{name} cannot be an attribute of a JWK, where it means something else; remove it"
+    return f"{name} cannot be an attribute of a JWK, where it means something else; remove the attribute"
 
 
 def _key(attributes: dict[str, object]) -> Key:
@@ -311,7 +307,7 @@ def _key(attributes: dict[str, object]) -> Key:
         pytest.param(Key("ed25519", secret=_SECRET), _NO_PUBLIC_HALF.format("ed25519"), id="no public half"),
         pytest.param(
             Key("ec-p384", secret=_SECRET, public=b"\x04" + bytes(96)),
-            "the secret half of this ec-p384 key does not have 48 bytes; load the key again",
+            "the secret half of this ec-p384 key does not have 48 bytes; decode the key again from its store or file",
             id="secret short",
         ),
         pytest.param(Key("ec-p256", secret=_SECRET, public=b"\x04" + bytes(63)), _LAYOUT, id="public short"),
@@ -367,7 +363,7 @@ def test_rsa_halves_of_two_keys_are_refused() -> None:
 
     assert refused(FORMAT.encode_secret, Key("rsa", "", mine.secret, other.public)) == (
         UnsupportedKeyError,
-        "the halves of this rsa key do not belong together; load the key again",
+        "the halves of this rsa key do not belong together; decode the key again from its store or file",
     )
 
 

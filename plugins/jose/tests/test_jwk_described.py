@@ -69,15 +69,15 @@ def test_our_own_types_are_not_shown_to_it() -> None:
 
 def test_two_that_claim_one_jwk() -> None:
     """Neither gets it, and the error names both."""
-    with pytest.raises(UnsupportedKeyError, match="'x-one' and 'x-two' both claim this JWK"):
+    with pytest.raises(UnsupportedKeyError, match='"x-one" and "x-two" both claim this JWK'):
         jwk(Described(), Described("x-two")).decode(Secret(TEXT), default_kid="")
 
 
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        pytest.param({"kid": "b"}, "has a member such as kid or use", id="kid"),
-        pytest.param({"p1": 1}, "has a member that is not text", id="not text"),
+        pytest.param({"kid": "b"}, "writes a JWK with a member such as kid or use", id="kid"),
+        pytest.param({"p1": 1}, "writes a JWK without kty, or with a member that is not text", id="not text"),
         pytest.param(
             {"kty": "OKP", "crv": "Ed25519"}, "like those of a type that the format jwk has already", id="ours"
         ),
@@ -85,7 +85,7 @@ def test_two_that_claim_one_jwk() -> None:
 )
 def test_one_that_describes_its_members_wrongly(more: dict[str, Any], says: str) -> None:
     """It is the type that is named, not the key."""
-    with pytest.raises(UnsupportedKeyError, match=f"the key type 'x-one' .*{says}"):
+    with pytest.raises(UnsupportedKeyError, match=f'the key type "x-one" .*{says}'):
         jwk(Described(**more)).encode_secret(KEY)
 
 

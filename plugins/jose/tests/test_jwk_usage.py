@@ -13,9 +13,9 @@ from keywright.errors import MalformedKeyError, UnsupportedKeyError
 from keywright_jose.jwk.usage import usage_problem
 
 _TWICE = "the JWK member key_ops must not name an operation twice (RFC 7517 §4.3); remove the duplicate"
-_USE_ALG = "the JWK members use and alg contradict each other; correct one or leave it out"
-_USE_OPS = "the JWK members use and key_ops contradict each other (RFC 7517 §4.3); correct one or leave it out"
-_ALG_OPS = "the JWK members alg and key_ops contradict each other (RFC 7517 §4.3); correct one or leave it out"
+_USE_ALG = "the JWK members use and alg contradict each other; change or remove one of them"
+_USE_OPS = "the JWK members use and key_ops contradict each other (RFC 7517 §4.3); change or remove one of them"
+_ALG_OPS = "the JWK members alg and key_ops contradict each other (RFC 7517 §4.3); change or remove one of them"
 
 
 _unfit = "the JWK member {} does not fit a key of the type {}; change that member, or remove it".format

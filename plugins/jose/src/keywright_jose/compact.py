@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
 
-from keywright.errors import FormatError, MalformedTokenError, PolicyError, UnsupportedOperationError
+from keywright.errors import (
+    FormatError,
+    InvalidSignatureError,
+    MalformedTokenError,
+    PolicyError,
+    UnsupportedOperationError,
+)
 from keywright_jose.json import decode_segment, is_text, read_object, write_object
 
 MAXIMUM_BYTES: Final = 262_144
-TOO_LONG: Final = f"the token would have more than {MAXIMUM_BYTES} bytes"
+GET_AGAIN: Final = "get a new token from its issuer"
+COPY_AGAIN: Final = "copy the whole token"
+WITHOUT: Final = "ask the issuer for a token without it"
 
 _LONGEST_KEPT: Final = 512
 _REFUSED: Final = {
@@ -18,6 +26,21 @@ _REFUSED: Final = {
     "b64": "an unencoded payload (RFC 7797)",
     "zip": "compression, whose size can reveal what was encrypted",
 }
+
+
+def too_long() -> FormatError:
+    """The error for content that does not fit into a token."""
+    return FormatError(f"the token would have more than {MAXIMUM_BYTES} bytes", hint="shorten its content")
+
+
+def malformed(problem: str, hint: str = GET_AGAIN) -> MalformedTokenError:
+    """The error for what is not a token as the RFC defines it."""
+    return MalformedTokenError(problem, hint=hint)
+
+
+def rejected(problem: str) -> InvalidSignatureError:
+    """The error for a token that these keys or algorithms are not for."""
+    return InvalidSignatureError(problem, hint="reject the token")
 
 
 def split_token(token: object, count: int) -> list[str]:
@@ -28,16 +51,12 @@ def split_token(token: object, count: int) -> list[str]:
             or another number of segments.
     """
     if not isinstance(token, str | bytes) or len(token) > MAXIMUM_BYTES or not token.isascii():
-        raise MalformedTokenError(
-            f"not a token: it is not ASCII text, or has more than {MAXIMUM_BYTES} bytes", hint="pass the token itself"
-        )
+        raise malformed(f"not a token: not ASCII text, or more than {MAXIMUM_BYTES} bytes", "pass the token itself")
     segments = (token if isinstance(token, str) else str(token, "ascii")).split(".", count)
     if len(segments) != count:
         kind = "a signed token (JWS)" if count == 3 else "an encrypted token (JWE)"
-        raise MalformedTokenError(
-            f"not {kind}: expected {count} segments separated by dots",
-            hint="pass the whole token, without quotes or spaces",
-        )
+        expected = f"expected {count} segments separated by dots"
+        raise malformed(f"not {kind}: {expected}", "pass the whole token, without quotes or spaces")
     return segments
 
 
@@ -51,11 +70,9 @@ def segment_octets(segment: str, which: str) -> bytes:
     if octets is not None:
         return octets
     if any(character.isspace() for character in segment):
-        raise MalformedTokenError("the token has a line break or a space in it", hint="paste it as one line")
-    raise MalformedTokenError(
-        f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2)",
-        hint="copy the whole token",
-    )
+        raise malformed("the token has a line break or a space in it", "paste it as one line")
+    problem = f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2)"
+    raise malformed(problem, COPY_AGAIN)
 
 
 def unpadded(segment: str) -> str:
@@ -89,6 +106,32 @@ def further_members(
                 f"the header member {name} must be text that is not empty", hint="pass text, or leave it out"
             )
     return members
+
+
+class _Named(Protocol):
+    @property
+    def kid(self) -> str | None: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def meant_by(kid: str | None, keys: tuple[_N, ...], *, of_ring: bool) -> tuple[_N, ...]:
+    """Those of `keys` that a token with this `kid` may be for: a key without one may be for any token.
+
+    `of_ring`: they are versions of one key, so that a token without `kid` may be for each of them.
+
+    Raises:
+        InvalidSignatureError: it is for none of them; or it has no `kid`, and they are several keys.
+    """
+    if kid is None and len(keys) > 1 and not of_ring:
+        raise InvalidSignatureError(
+            "the token has no kid, and the set has several keys", hint="pass the one key, or ask the issuer to set kid"
+        )
+    named = keys if kid is None else tuple(one for one in keys if not one.kid or one.kid == kid)
+    if not named:
+        raise rejected("none of the keys has the kid of the token")
+    return named
 
 
 def check_kid(headers: Mapping[str, object], own: str, act: str) -> None:
@@ -144,20 +187,15 @@ def _read(segment: str) -> Header:
     members = read_object(segment_octets(segment, "header"), "the header of the token")
     for name, meaning in _REFUSED.items():
         if name in members:
-            raise MalformedTokenError(
-                f"the token uses {name}, which is not supported: {meaning}",
-                hint="ask the issuer for a token without it",
-            )
+            raise malformed(f"the token uses {name}, which is not supported: {meaning}", WITHOUT)
     for name in ("alg", "kid", "typ", "cty"):
         if name in members and not is_text(members[name]):
-            raise MalformedTokenError(
-                f"the member {name} of the token's header must be text", hint="get a new token from its issuer"
-            )
+            raise malformed(f"the member {name} of the token's header must be text")
     if "alg" not in members:
-        raise MalformedTokenError("the header of the token has no alg", hint="get a new token from its issuer")
+        raise malformed("the header of the token has no alg")
     algorithm, kid = str(members["alg"]), members.get("kid")
     if algorithm.lower() == "none":
-        raise MalformedTokenError("the token is not signed (alg none)", hint="ask the issuer for a signed token")
+        raise malformed("the token is not signed (alg none)", "ask the issuer for a signed token")
     is_flat = not any(isinstance(value, dict | list) for value in members.values())
     return Header(algorithm, kid if isinstance(kid, str) else None, members, is_flat)
 

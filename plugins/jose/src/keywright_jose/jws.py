@@ -8,7 +8,6 @@ from typing import Final, NamedTuple, NoReturn, final
 from keywright import BoundKey, BoundVerifier, Key, Signer, Verifier
 from keywright.errors import (
     ConfigError,
-    FormatError,
     InvalidKeyError,
     InvalidSignatureError,
     PolicyError,
@@ -16,8 +15,8 @@ from keywright.errors import (
 )
 from keywright_jose import compact
 from keywright_jose.json import encode_segment, write_object
-from keywright_jose.jwk.inputs import PUBLISHED, KeyInput, hide_key, is_set, keys_of_set, one_key
-from keywright_jose.jwk.members import Members
+from keywright_jose.jwk.inputs import KeyInput, hide_key, keys_of_set, one_key
+from keywright_jose.jwk.members import Members, is_set
 from keywright_jose.jwk.usage import SIGNING
 from keywright_jose.keys import check_use, own_algorithm
 
@@ -110,10 +109,7 @@ class TokenSigner:
             start, make = self._bind(bound)
         payload = claims if isinstance(claims, bytes) else write_object(claims, "the claims of a token")
         if len(payload) > compact.MAXIMUM_BYTES or len(message := start + encode_segment(payload)) > _LONGEST_MESSAGE:
-            raise FormatError(
-                f"the token would have more than {compact.MAXIMUM_BYTES} bytes",
-                hint="shorten the claims",
-            )
+            raise compact.too_long()
         return (message + b"." + encode_segment(make(message))).decode("ascii")
 
     def _bind(self, bound: BoundKey) -> tuple[bytes, Callable[[bytes], bytes]]:
@@ -313,18 +309,10 @@ def _fitting(candidates: tuple[Candidate, ...], header: compact.Header) -> tuple
     Raises:
         InvalidSignatureError: there are none.
     """
-    if header.kid is None and len(candidates) > 1 and not all(candidate.reference for candidate in candidates):
-        raise InvalidSignatureError(
-            "the token has no kid, and the set has several keys", hint="pass the one key, or ask the issuer to set kid"
-        )
-    named = candidates if header.kid is None else tuple(one for one in candidates if one.kid in (None, header.kid))
-    if not named:
-        raise InvalidSignatureError("none of the keys has the kid of the token", hint="reject the token")
+    named = compact.meant_by(header.kid, candidates, of_ring=candidates[0].reference is not None)
     able = tuple(one for one in named if header.algorithm in one.checks)
     if not able:
-        raise InvalidSignatureError(
-            "the token was signed with an algorithm that its key does not allow", hint="reject the token"
-        )
+        raise compact.rejected("the token was signed with an algorithm that its key does not allow")
     return able
 
 
@@ -347,7 +335,7 @@ def candidates_of_members(members: Members, allowed: frozenset[str] | None) -> t
     if not is_set(members):
         return (_candidate(one_key(members), allowed),)
     found: list[Candidate] = []
-    for key in keys_of_set(members, PUBLISHED):
+    for key in keys_of_set(members):
         try:
             found.append(_candidate(key, allowed))
         except (PolicyError, UnsupportedOperationError):

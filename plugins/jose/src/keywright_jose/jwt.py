@@ -14,8 +14,8 @@ from keywright.errors import (
     FormatError,
     InvalidClaimError,
     KeywrightError,
-    MalformedTokenError,
 )
+from keywright_jose.compact import GET_AGAIN, malformed
 from keywright_jose.json import is_whole, read_object, write_object
 from keywright_jose.jwe.keys import hide_jwe_key
 from keywright_jose.jwk.inputs import hide_key
@@ -133,7 +133,7 @@ def _describe(name: str) -> str:
 def _check_times(claims: Mapping[str, object], now: float, drift: int) -> None:
     issued, start, end = _time(claims, "iat"), _time(claims, "nbf"), _time(claims, "exp")
     if end is not None and now >= end + drift:
-        raise ExpiredTokenError("the token has expired", hint="get a new token from its issuer")
+        raise ExpiredTokenError("the token has expired", hint=GET_AGAIN)
     if start is not None and now < start - drift:
         raise InvalidClaimError("the token is not valid yet", hint="wait, or compare the clocks")
     if issued is not None and now < issued - drift:
@@ -149,10 +149,7 @@ def _time(claims: Mapping[str, object], name: str) -> float | None:
         return None
     time = claims[name]
     if not _is_time(time):
-        raise MalformedTokenError(
-            f"the claim {name} of the token is not a time in seconds (RFC 7519 §2)",
-            hint="get a new token from its issuer",
-        )
+        raise malformed(f"the claim {name} of the token is not a time in seconds (RFC 7519 §2)")
     return time
 
 

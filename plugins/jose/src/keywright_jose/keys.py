@@ -6,21 +6,27 @@ from binascii import a2b_base64
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from keywright import Key, PointProblem, Secret, ed25519_point_problem
-from keywright.errors import InvalidKeyError, NotExportableError, PolicyError, UnsupportedOperationError
+from keywright.errors import (
+    InvalidKeyError,
+    NotExportableError,
+    PolicyError,
+    UnsupportedKeyError,
+    UnsupportedOperationError,
+)
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 
-PrivateObject: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey | X25519PrivateKey"
-PublicObject: TypeAlias = "ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey | X25519PublicKey"
+NewPrivate: TypeAlias = "ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | x25519.X25519PrivateKey"
+PrivateObject: TypeAlias = "NewPrivate | rsa.RSAPrivateKey"
+CurvePublic: TypeAlias = "ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | x25519.X25519PublicKey"
+PublicObject: TypeAlias = "CurvePublic | rsa.RSAPublicKey"
+
+EXPORT_AGAIN: Final = "export the key again from the program that made it"
 
 _USES: Final = {"sig": "signatures", "enc": "encryption"}
 _OFF_CURVE: Final = "the point of the key is not on its curve"
 _GET_AGAIN: Final = "get the key again from its publisher"
-_HALVES: Final = "the halves of the key do not belong together"
 
 
 def check_use(key: Key, use: str, operations: tuple[str, ...]) -> None:
@@ -41,6 +47,31 @@ def check_use(key: Key, use: str, operations: tuple[str, ...]) -> None:
         raise PolicyError(f"the key does not allow {operations[0]} (its key_ops)", hint="use a key that allows it")
 
 
+def public_half(key: Key) -> bytes:
+    """The public half.
+
+    Raises:
+        UnsupportedKeyError: the key has no public half.
+    """
+    if key.public is None:
+        raise UnsupportedKeyError(
+            f"this {key.type} key has no public half, which a JWK needs",
+            hint="import the key again, from its secret half",
+        )
+    return key.public
+
+
+def secret_half(key: Key) -> Secret:
+    """The secret half.
+
+    Raises:
+        UnsupportedKeyError: the key has no secret half.
+    """
+    if key.secret is None:
+        raise UnsupportedKeyError(f"this {key.type} key has no secret half", hint="encode its public half instead")
+    return key.secret
+
+
 def own_algorithm(key: Key) -> str | None:
     """The key's `alg`, if it has one."""
     algorithm = key.attributes.get("alg")
@@ -54,18 +85,25 @@ def public_object(key: Key) -> PublicObject:
         InvalidKeyError: a point is not on the curve, or of low order; an RSA key is weak (`check_rsa`).
         UnsupportedOperationError: the type is `oct`, or none of JOSE's.
     """
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+
     public = key.public or b""
     if key.type == "rsa":
         return _rsa_public(public)
-    if key.type.startswith("ec-"):
-        return _ec_public(key.type, public)
     if key.type == "ed25519":
-        return _ed25519_public(public)
+        _check_point(public)
+        return ed25519.Ed25519PublicKey.from_public_bytes(public)
     if key.type == "x25519":
-        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
-
-        return X25519PublicKey.from_public_bytes(public)
-    raise UnsupportedOperationError(f"a key of type {key.type} has no public half", hint="use an asymmetric one")
+        return x25519.X25519PublicKey.from_public_bytes(public)
+    if not key.type.startswith("ec-"):
+        raise UnsupportedOperationError(
+            f"a key of type {key.type} has no public half", hint="use an asymmetric key type"
+        )
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(elliptic_curve(key.type), public)
+    except ValueError:
+        pass
+    raise InvalidKeyError(_OFF_CURVE, hint=_GET_AGAIN)
 
 
 def private_object(key: Key, *, primes: bool = True) -> PrivateObject:
@@ -85,27 +123,44 @@ def private_object(key: Key, *, primes: bool = True) -> PrivateObject:
     public = public_object(key)
     private = _private(key.type, key.secret, primes=primes)
     if private is None or private.public_key() != public:
-        raise InvalidKeyError(_HALVES, hint="export it again from the program that made it")
+        raise InvalidKeyError("the halves of the key do not belong together", hint=EXPORT_AGAIN)
     return private
 
 
 def _private(type: str, secret: Secret, *, primes: bool) -> PrivateObject | None:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+
     if type == "rsa":
         return load_rsa_private(secret, primes=primes)
     if type == "ed25519":
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        return Ed25519PrivateKey.from_private_bytes(secret.reveal())
+        return ed25519.Ed25519PrivateKey.from_private_bytes(secret.reveal())
     if type == "x25519":
-        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-        return X25519PrivateKey.from_private_bytes(secret.reveal())
-    from cryptography.hazmat.primitives.asymmetric.ec import derive_private_key
-
+        return x25519.X25519PrivateKey.from_private_bytes(secret.reveal())
     try:
-        return derive_private_key(int.from_bytes(secret.reveal(), "big"), elliptic_curve(type))
+        return ec.derive_private_key(int.from_bytes(secret.reveal(), "big"), elliptic_curve(type))
     except ValueError:
         return None  # zero, or the curve's order and beyond
+
+
+def new_private(type: str) -> NewPrivate:
+    """A random private key of a type on a curve."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+
+    if type == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    if type == "x25519":
+        return x25519.X25519PrivateKey.generate()
+    return ec.generate_private_key(elliptic_curve(type))
+
+
+def public_octets(public: CurvePublic) -> bytes:
+    """The public half as `Key.public` has it."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return public.public_bytes_raw()
 
 
 def elliptic_curve(type: str) -> ec.EllipticCurve:
@@ -115,42 +170,26 @@ def elliptic_curve(type: str) -> ec.EllipticCurve:
     return {"ec-p256": ec.SECP256R1(), "ec-p384": ec.SECP384R1(), "ec-p521": ec.SECP521R1()}[type]
 
 
-def _ec_public(type: str, public: bytes) -> ec.EllipticCurvePublicKey:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-
-    try:
-        return EllipticCurvePublicKey.from_encoded_point(elliptic_curve(type), public)
-    except ValueError:
-        pass
-    raise InvalidKeyError(_OFF_CURVE, hint=_GET_AGAIN)
-
-
-def _ed25519_public(public: bytes) -> Ed25519PublicKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+def _check_point(public: bytes) -> None:
     problem = ed25519_point_problem(public)
     if problem is PointProblem.NOT_ON_CURVE:
         raise InvalidKeyError(_OFF_CURVE, hint=_GET_AGAIN)
     if problem:
         raise InvalidKeyError(
-            "the Ed25519 key is a point of low order or not canonical, so anyone could sign",
-            hint="remove the key",
+            "the Ed25519 key is a point of low order or not canonical, so anyone could sign", hint="remove the key"
         )
-    return Ed25519PublicKey.from_public_bytes(public)
 
 
-def _rsa_public(public: bytes) -> RSAPublicKey:
+def _rsa_public(public: bytes) -> rsa.RSAPublicKey:
     key = load_rsa_public(public)
     if key is None:
-        raise InvalidKeyError(
-            "the public half of the RSA key is not valid", hint="export it again from the program that made it"
-        )
+        raise InvalidKeyError("the public half of the RSA key is not valid", hint=EXPORT_AGAIN)
     numbers = key.public_numbers()
     check_rsa(numbers.n, numbers.e)
     return key
 
 
-def load_rsa_public(der: bytes) -> RSAPublicKey | None:
+def load_rsa_public(der: bytes) -> rsa.RSAPublicKey | None:
     """The RSA key in a SubjectPublicKeyInfo; None if it is not one."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -163,7 +202,7 @@ def load_rsa_public(der: bytes) -> RSAPublicKey | None:
     return key if isinstance(key, RSAPublicKey) else None
 
 
-def load_rsa_private(der: Secret, *, primes: bool) -> RSAPrivateKey | None:
+def load_rsa_private(der: Secret, *, primes: bool) -> rsa.RSAPrivateKey | None:
     """The RSA key in a PKCS#8, its `primes` tested or not; None if it is not one."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -200,13 +239,10 @@ def check_rsa(modulus: int, exponent: int) -> None:
             f"the RSA key has fewer than {_FEWEST_BITS} bits (RFC 7518 §3.3)", hint="use a larger key"
         )
     if not modulus % 2:
-        raise InvalidKeyError(
-            "the modulus of the RSA key is even", hint="export the key again from the program that made it"
-        )
+        raise InvalidKeyError("the modulus of the RSA key is even", hint=EXPORT_AGAIN)
     if not exponent % 2 or exponent < _LEAST_EXPONENT or exponent.bit_length() > _EXPONENT_BITS:
         raise InvalidKeyError(
-            f"the exponent of the RSA key must be odd, at least {_LEAST_EXPONENT}, and of at most {_EXPONENT_BITS} "
-            f"bits",
+            f"the exponent of the RSA key must be odd, from {_LEAST_EXPONENT}, and have at most {_EXPONENT_BITS} bits",
             hint="create a new key",
         )
     if is_roca(modulus):

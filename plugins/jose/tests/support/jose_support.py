@@ -31,6 +31,13 @@ EC = ec.generate_private_key(ec.SECP256R1())
 ED = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 MODULUS = RSA.public_key().public_numbers().n
 ONE_KEY = "this is a JWK Set (RFC 7517 §5), and one key is needed here; pass one of its keys"
+FIX_KIDS = "give each key its own kid, or ask the publisher of the set to"
+NO_KID = f"a key of the JWK Set has no kid, so no token can refer to it; {FIX_KIDS}"
+ONE_KID = f"two keys of the JWK Set have the same kid; {FIX_KIDS}"
+MIXED = (
+    "the JWK Set mixes symmetric keys with others; "
+    "pass a set with keys of one kind: a published symmetric key is not secret"
+)
 MEMORY: dict[str, object] = {"default_store": "main", "stores": {"main": {"backend": "memory"}}}
 
 _SECRET_MEMBER = re.compile(r'"(?:k|d|p|q|dp|dq|qi|hidden)"\s*:\s*([^,}]*)')

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from keywright_jose.jwe.algorithms import KeyAlgorithm
     from keywright_jose.jwe.keys import JweKeyInput
     from keywright_jose.jwe.token import Jwe
+    from keywright_jose.jwk.inputs import KeyInput
     from keywright_jose.jwk.members import Members
     from keywright_jose.jws import Jws
 
@@ -43,7 +44,7 @@ def configure_verify(parser: ArgumentParser) -> None:
 
 def sign(arguments: Namespace, context: Context) -> int:
     """Run `jose jws sign`. Returns the exit code."""
-    from keywright_jose.jws import bound_signer, check_algorithm, checked_headers, signer
+    from keywright_jose.jws import bound_signer, check_algorithm, checked_headers
     from keywright_jose.jwt import MAXIMUM_TTL, with_times
 
     _check_input(arguments, "claims")
@@ -54,11 +55,11 @@ def sign(arguments: Namespace, context: Context) -> int:
     ttl = None if arguments.ttl is None else _seconds_of(arguments.ttl, "--ttl", 1, MAXIMUM_TTL, "3650d")
     # The claims first: they may take their time, and a key that is compromised meanwhile must not sign.
     claims = _claims(context.read_input(arguments.file).reveal())
-    if arguments.key is not None:
-        bound = signer(context.ring.signer(arguments.key, algorithm=arguments.algorithm), headers=headers)
+    if arguments.key is None:
+        key: KeyInput = _read_key_file(arguments, context)
     else:
-        bound = bound_signer(_read_key_file(arguments, context), arguments.algorithm, headers)
-    token = bound.sign(with_times(claims, ttl, None))
+        key = context.ring.signer(arguments.key, algorithm=arguments.algorithm)
+    token = bound_signer(key, arguments.algorithm, headers).sign(with_times(claims, ttl, None))
     print_either(context, {"token": token}, token)
     return 0
 
@@ -94,22 +95,21 @@ def verify(arguments: Namespace, context: Context) -> int:
 
 
 def _verified(arguments: Namespace, context: Context) -> Jws:
-    from keywright_jose.jws import bound_verifier, verifier
+    from keywright_jose.jws import bound_verifier
 
     token = _read_token(arguments, context)
-    allowed = arguments.algorithm or None
     if arguments.key is None:
-        return bound_verifier(_read_key_file(arguments, context), allowed, allow_padding=False).verify(token)
-    algorithm = _algorithm_of_ring(token, arguments.algorithm)
-    return verifier(context.ring.verifier(arguments.key, algorithm=algorithm), algorithms=allowed).verify(token)
+        key: KeyInput = _read_key_file(arguments, context)
+    else:
+        key = context.ring.verifier(arguments.key, algorithm=_algorithm_of_ring(token, arguments.algorithm))
+    return bound_verifier(key, arguments.algorithm or None, allow_padding=False).verify(token)
 
 
 def _algorithm_of_ring(token: bytes, allowed: list[str]) -> str | None:
     """A key of the ring is bound with one algorithm: of those that are allowed, the token's own."""
     from keywright_jose.compact import read_header, split_token
-    from keywright_jose.jws import check_allowed
 
-    if not check_allowed(allowed or None):
+    if not allowed:
         return None
     own = read_header(split_token(token, 3)[0]).algorithm
     return own if own in allowed else allowed[0]

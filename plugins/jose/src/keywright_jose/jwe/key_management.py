@@ -8,21 +8,23 @@ from os import urandom
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keywright import Key, Secret
-from keywright.errors import FormatError, InvalidKeyError, InvalidSignatureError, MalformedTokenError
+from keywright.errors import FormatError, InvalidKeyError
 from keywright_jose._jose import Encrypted, aes_wrapping_key, decrypt, encrypt, rsa_wrapping_key, unwrap, wrap
+from keywright_jose.compact import COPY_AGAIN, malformed, rejected
 from keywright_jose.json import decode_segment, encode_base64url
 from keywright_jose.jwe.algorithms import AGREEING, ContentAlgorithm, KeyAlgorithm, cannot_encrypt
 from keywright_jose.jwk.codec import decode_members, kind_of_type
 from keywright_jose.jwk.members import Members, checked_members
-from keywright_jose.keys import private_object, public_object
+from keywright_jose.keys import new_private, private_object, public_object, public_octets
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
     from keywright_jose.keys import PrivateObject, PublicObject
 
 _GCM_IV_BYTES: Final = 12
@@ -122,19 +124,16 @@ def _check_length(algorithm: KeyAlgorithm, content: ContentAlgorithm, encrypted:
         return  # as long as the modulus, which the library checks
     length = {"gcm": content.key_bytes, "direct": 0, "agree": 0}.get(algorithm.way, content.key_bytes + _WRAP_BYTES)
     if len(encrypted) != length:
-        raise MalformedTokenError(
-            f"the encrypted key of the token does not have the {length} bytes that its algorithms need",
-            hint="copy the whole token",
-        )
+        problem = f"the encrypted key of the token does not have the {length} bytes that its algorithms need"
+        raise malformed(problem, COPY_AGAIN)
 
 
 def _header_octets(header: Mapping[str, object], name: str, length: int) -> bytes:
     value = header.get(name)
     octets = decode_segment(value) if isinstance(value, str) else None
     if octets is None or len(octets) != length:
-        raise MalformedTokenError(
-            f"the member {name} of the token's header is not canonical base64url of {length} bytes (RFC 7518 §4.7.1)",
-            hint="get a new token from its issuer",
+        raise malformed(
+            f"the member {name} of the token's header is not canonical base64url of {length} bytes (RFC 7518 §4.7.1)"
         )
     return octets
 
@@ -165,14 +164,15 @@ def agreed_with_ephemeral(
             hint="encode it with base64url, without padding",
         )
     public = public_object(key)
-    ephemeral = _ephemeral(public)
+    ephemeral = new_private(key.type)
     agreed = derived(_shared(ephemeral, public), algorithm, bits, parties)
     if agreed is None:
         raise InvalidKeyError(
             "the X25519 key is a point of low order, so anyone could decrypt",
             hint="get the key again from its publisher",
         )
-    return agreed, {"epk": _public_members(key.type, cast("ec.EllipticCurvePrivateKey", ephemeral).public_key())}
+    epk = Key(key.type, public=public_octets(ephemeral.public_key()))
+    return agreed, {"epk": kind_of_type(key.type).public_members(epk)}
 
 
 def agreed_with_sender(key: Key, algorithm: str, bits: int, header: Mapping[str, object]) -> Secret | None:
@@ -186,10 +186,7 @@ def agreed_with_sender(key: Key, algorithm: str, bits: int, header: Mapping[str,
     """
     parties = _parties(header)
     if parties is None:
-        raise MalformedTokenError(
-            "apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1)",
-            hint="get a new token from its issuer",
-        )
+        raise malformed("apu or apv in the token's header is not canonical base64url without padding (RFC 7518 §4.6.1)")
     private = private_object(key)
     return derived(_shared(private, _sender(header.get("epk"), key.type)), algorithm, bits, parties)
 
@@ -210,30 +207,20 @@ def _sender(epk: object, type: str) -> PublicObject:
         with suppress(FormatError):
             key = decode_members(checked_members(Members(epk)))
     if key is None or key.secret is not None or key.type not in AGREEING:
-        raise MalformedTokenError(
-            "the epk of the token's header is not a public key as a JWK, on P-256, P-384, P-521 or X25519 (RFC 7518 "
-            "§4.6.1.1)",
-            hint="get a new token from its issuer",
+        raise malformed(
+            "the epk of the token's header is not a public JWK on P-256, P-384, P-521 or X25519 (RFC 7518 §4.6.1.1)"
         )
     if key.type != type:
-        raise InvalidSignatureError(
-            "the token was encrypted for a key on another curve than this one", hint="reject the token"
-        )
+        raise rejected("the token was encrypted for a key on another curve")
     with suppress(InvalidKeyError):
         return public_object(key)
-    raise MalformedTokenError("the epk of the token's header is not on its curve", hint="reject the token")
+    raise malformed("the epk of the token's header is not on its curve", "reject the token")
 
 
 def _parties(members: Mapping[str, object]) -> tuple[bytes, bytes] | None:
     values = (members.get(name, "") for name in ("apu", "apv"))
     apu, apv = (decode_segment(value) if isinstance(value, str) else None for value in values)
     return None if apu is None or apv is None else (apu, apv)
-
-
-def _ephemeral(public: PublicObject) -> PrivateObject:
-    if isinstance(public, X25519PublicKey):
-        return X25519PrivateKey.generate()
-    return ec.generate_private_key(cast("ec.EllipticCurvePublicKey", public).curve)
 
 
 def _shared(private: PrivateObject, public: PublicObject) -> Secret | None:
@@ -245,11 +232,3 @@ def _shared(private: PrivateObject, public: PublicObject) -> Secret | None:
             return None
     agreeing = cast("ec.EllipticCurvePrivateKey", private)
     return Secret(agreeing.exchange(ec.ECDH(), cast("ec.EllipticCurvePublicKey", public)))
-
-
-def _public_members(type: str, public: ec.EllipticCurvePublicKey | X25519PublicKey) -> dict[str, object]:
-    if isinstance(public, X25519PublicKey):
-        octets = public.public_bytes_raw()
-    else:
-        octets = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return kind_of_type(type).public_members(Key(type, public=octets))

@@ -9,20 +9,19 @@ from keywright import Decrypter, Encrypter, Key, Signer, Verifier
 from keywright.errors import (
     ConfigError,
     InvalidKeyError,
-    InvalidSignatureError,
     KeywrightError,
     NotExportableError,
     PolicyError,
     UnsupportedOperationError,
 )
+from keywright_jose.compact import meant_by
 from keywright_jose.jwe.algorithms import AGREEING, KEY_ALGORITHMS, ContentAlgorithm, KeyAlgorithm
 from keywright_jose.jwk.codec import kind_of_type
-from keywright_jose.jwk.inputs import OWN, KeyInput, hide_key, is_set, keys_of_set, one_key
-from keywright_jose.jwk.members import Members
+from keywright_jose.jwk.inputs import KeyInput, hide_key, keys_of_set, one_key
+from keywright_jose.jwk.members import Members, is_set
 from keywright_jose.keys import check_not_public, check_use, own_algorithm
 
 JweKeyInput = KeyInput | Key | Encrypter | Decrypter
-ANOTHER_KEY: Final = "none of the keys has the kid of the token"
 
 _TYPES: Final[dict[str, tuple[str, ...]]] = {"rsa": ("rsa",), "agree": AGREEING, "agree and wrap": AGREEING}
 # By way: what a key must be allowed to do (RFC 7517 §4.3). Of RSA either half's word counts when it encrypts, for the
@@ -73,7 +72,7 @@ def decrypting_keys(given: JweKeyInput, algorithm: KeyAlgorithm, content: Conten
     """
     if not isinstance(given, Key) and is_set(members := _members(given, "decrypt")):
         # What is for something else stays out (RFC 7517 §5); a token that names it finds no key.
-        found = tuple(key for key in keys_of_set(members, OWN) if not _refusal(key, algorithm, content))
+        found = tuple(key for key in keys_of_set(members) if not _refusal(key, algorithm, content))
         if not found:
             raise InvalidKeyError(
                 "this JWK Set has no key that decrypts with these algorithms",
@@ -88,22 +87,6 @@ def decrypting_keys(given: JweKeyInput, algorithm: KeyAlgorithm, content: Conten
 def check_decrypting(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
     """Raises: as `encrypting_key`, but what is about JWKs."""
     _check_key(key, algorithm, content, _DECRYPTING.get(algorithm.way, ("unwrapKey",)))
-
-
-def chosen_key(keys: tuple[Key, ...], kid: str | None) -> Key:
-    """The one that a token names.
-
-    Raises:
-        InvalidSignatureError: it names another, or none and there are several.
-    """
-    if kid is None and len(keys) > 1:
-        raise InvalidSignatureError(
-            "the token has no kid, and the set has several keys", hint="pass the one key, or ask the issuer to set kid"
-        )
-    for key in keys:
-        if kid is None or key.kid in ("", kid):
-            return key
-    raise InvalidSignatureError(ANOTHER_KEY, hint="reject the token")
 
 
 def _members(given: JweKeyInput, encrypt: str) -> Members:
@@ -188,19 +171,16 @@ def candidates(
     if isinstance(given, Decrypter):
         return lambda kid: _of_ring(given, algorithm, content, kid)
     keys = decrypting_keys(given, algorithm, content)
-    return lambda kid: (Candidate(chosen_key(keys, kid)),)
+    return lambda kid: tuple(Candidate(key) for key in meant_by(kid, keys, of_ring=False))
 
 
 def _of_ring(
     decrypter: Decrypter, algorithm: KeyAlgorithm, content: ContentAlgorithm, kid: str | None
 ) -> Sequence[Candidate]:
     """The version with that `kid`; of a token without one all of them, for they are the ring's own."""
-    named = [one for one in decrypter.current() if kid is None or one.kid in ("", kid)]
-    if not named:
-        raise InvalidSignatureError(ANOTHER_KEY, hint="reject the token")
     found: list[Candidate] = []
     refusals: list[KeywrightError] = []
-    for one in named:
+    for one in meant_by(kid, decrypter.current(), of_ring=True):
         key = one.load()
         # Versions may differ in type and use: that one is not for this says nothing of the others.
         refusal = _refusal(key, algorithm, content)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from keywright import Decrypter, Encrypter, Key, Secret
-from keywright.errors import FormatError, InvalidSignatureError, MalformedTokenError
+from keywright.errors import FormatError, InvalidSignatureError
 from keywright_jose import compact
 from keywright_jose.json import encode_base64url, encode_segment, write_object
 from keywright_jose.jwe.algorithms import (
@@ -78,7 +78,7 @@ def encrypted_token(
     if plaintext is None:
         raise FormatError("the plaintext of a token must be bytes", hint="encode text first")
     if len(plaintext) > compact.MAXIMUM_BYTES:
-        raise FormatError(compact.TOO_LONG, hint="encrypt less")
+        raise compact.too_long()
     compact.check_kid(more, key.kid, "decrypt")
     kid = {"kid": key.kid} if key.kid and isinstance(given, Key | Encrypter) else {}
     fresh = content_key_for(key, algorithm, content, more)
@@ -89,7 +89,7 @@ def encrypted_token(
         raise cannot_encrypt(content.name)
     token = ".".join((header.decode("ascii"), *map(encode_base64url, (fresh.encrypted, *parts))))
     if len(token) > compact.MAXIMUM_BYTES:
-        raise FormatError(compact.TOO_LONG, hint="encrypt less")
+        raise compact.too_long()
     return token
 
 
@@ -205,19 +205,12 @@ def decrypted_token(token: str | bytes, given: JweKeyInput, key_algorithm: objec
 def _check_header(header: compact.Header, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> None:
     encryption = header.members.get("enc")
     if not isinstance(encryption, str):
-        raise MalformedTokenError(
-            "the header of the token has no enc, or not as text", hint="get a new token from its issuer"
-        )
+        raise compact.malformed("the header of the token has no enc that is text")
     if header.algorithm != algorithm.name or encryption != content.name:
-        raise InvalidSignatureError(
-            "the token was encrypted with algorithms that are not allowed", hint="reject the token"
-        )
+        raise compact.rejected("the token was encrypted with algorithms that are not allowed")
     for name in _ALL_PARAMETERS:
         if name in header.members and name not in _PARAMETERS.get(algorithm.way, ()):
-            raise MalformedTokenError(
-                f"the header of the token has {name}, which its alg does not use",
-                hint="ask the issuer for a token without it",
-            )
+            raise compact.malformed(f"the header of the token has {name}, which its alg does not use", compact.WITHOUT)
 
 
 def _check_lengths(content: ContentAlgorithm, iv: bytes, ciphertext: bytes, tag: bytes) -> None:
@@ -226,12 +219,10 @@ def _check_lengths(content: ContentAlgorithm, iv: bytes, ciphertext: bytes, tag:
         ("authentication tag", tag, content.tag_bytes),
     ):
         if len(octets) != length:
-            raise MalformedTokenError(
-                f"the {what} of the token does not have the {length} bytes of {content.name} ({content.section})",
-                hint="copy the whole token",
-            )
+            problem = f"the {what} of the token does not have the {length} bytes of {content.name} ({content.section})"
+            raise compact.malformed(problem, compact.COPY_AGAIN)
     if content.is_cbc and (not ciphertext or len(ciphertext) % _AES_BLOCK):
-        raise MalformedTokenError(
-            f"the ciphertext of the token is not in whole blocks of {_AES_BLOCK} bytes, as {content.name} requires",
-            hint="copy the whole token",
+        problem = (
+            f"the ciphertext of the token is not in whole blocks of {_AES_BLOCK} bytes, as {content.name} requires"
         )
+        raise compact.malformed(problem, compact.COPY_AGAIN)

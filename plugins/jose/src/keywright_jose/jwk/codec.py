@@ -9,9 +9,9 @@ from keywright import Attributes, Key, Secret
 from keywright.errors import MalformedKeyError, UnsupportedKeyError, UnsupportedOperationError
 from keywright_jose.json import encode_base64url
 from keywright_jose.jwk.described import DescribedKind, described_key
-from keywright_jose.jwk.members import EXPORT_AGAIN, Members, attributes_problem, read_members, write_members
+from keywright_jose.jwk.members import Members, as_error, attributes_problem, malformed, read_members, write_members
 from keywright_jose.jwk.usage import API_KEY, is_key_id, published_attributes, usage_problem
-from keywright_jose.keys import load_rsa_private, load_rsa_public
+from keywright_jose.keys import load_rsa_private, load_rsa_public, public_half, secret_half
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
@@ -43,8 +43,7 @@ def _attributes(
     attributes = members.attributes(NO_ATTRIBUTES | names)
     problem = usage_problem(type, attributes, algorithms)
     if problem:
-        message, hint = problem
-        raise MalformedKeyError(message, hint=hint)
+        raise as_error(problem)
     return attributes
 
 
@@ -73,7 +72,7 @@ def encode_public(key: Key, others: Sequence[DescribedKind] = ()) -> bytes:
 def _check_attributes(key: Key, kind: Kind | DescribedKind, members: Members) -> None:
     if isinstance(kind, DescribedKind) and _is_ours(members):
         raise UnsupportedKeyError(
-            f"the key type {key.type!r} describes its JWKs like those of a type that the format jwk has already",
+            f'the key type "{key.type}" describes its JWKs like those of a type that the format jwk has already',
             hint="report it to the plugin's author",
         )
     if not key.attributes:
@@ -81,13 +80,12 @@ def _check_attributes(key: Key, kind: Kind | DescribedKind, members: Members) ->
     taken = NO_ATTRIBUTES.intersection(key.attributes) | members.among(frozenset(key.attributes))
     if taken:
         raise UnsupportedKeyError(
-            f"{min(taken)} cannot be an attribute of a JWK, where it means something else", hint="remove it"
+            f"{min(taken)} cannot be an attribute of a JWK, where it means something else", hint="remove the attribute"
         )
     algorithms = kind.algorithms if isinstance(kind, DescribedKind) else ()
     problem = attributes_problem(key.attributes) or usage_problem(key.type, key.attributes, algorithms)
     if problem:
-        message, hint = problem
-        raise UnsupportedKeyError(message, hint=hint)
+        raise as_error(problem, UnsupportedKeyError)
 
 
 def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
@@ -98,19 +96,9 @@ def _informative(kid: str, attributes: Attributes) -> Mapping[str, object]:
 # raise MalformedKeyError and UnsupportedKeyError.
 
 
-def _public_half(key: Key) -> bytes:
-    if key.public is None:
-        raise UnsupportedKeyError(
-            f"this {key.type} key has no public half, which a JWK needs",
-            hint="import the key again, from its secret half",
-        )
-    return key.public
-
-
-def _secret_half(key: Key) -> Secret:
-    if key.secret is None:
-        raise UnsupportedKeyError(f"this {key.type} key has no secret half", hint="encode its public half instead")
-    return key.secret
+def _broken(problem: str) -> UnsupportedKeyError:
+    """The error for a half that is not as its type says. Only a program can pass one."""
+    return UnsupportedKeyError(problem, hint="decode the key again from its store or file")
 
 
 @final
@@ -139,7 +127,7 @@ class OctKind:
     def secret_members(self, key: Key) -> Members:
         """`kty` and `k`."""
         if not key.secret:
-            raise UnsupportedKeyError("this oct key has no secret to encode", hint="load the secret half")
+            raise _broken("this oct key has no secret to encode")
         return Members({"k": encode_base64url(key.secret.reveal()), "kty": "oct"})
 
 
@@ -177,13 +165,10 @@ class CurveKind(NamedTuple):
 
     def public_members(self, key: Key) -> dict[str, object]:
         """`kty`, `crv` and the coordinates."""
-        public = _public_half(key)
+        public = public_half(key)
         size = self.length * len(self.coordinates)
         if len(public) != len(self.prefix) + size or not public.startswith(self.prefix):
-            raise UnsupportedKeyError(
-                f"the public half of this {self.type} key is not encoded as its type requires",
-                hint="load the key again",
-            )
+            raise _broken(f"the public half of this {self.type} key is not encoded as its type requires")
         members: dict[str, object] = {"crv": self.crv, "kty": self.kty}
         for number, name in enumerate(self.coordinates):
             start = len(self.prefix) + number * self.length
@@ -192,21 +177,16 @@ class CurveKind(NamedTuple):
 
     def secret_members(self, key: Key) -> Members:
         """The public members and `d`."""
-        secret = _secret_half(key)
+        secret = secret_half(key)
         if len(secret) != self.length:
-            raise UnsupportedKeyError(
-                f"the secret half of this {self.type} key does not have {self.length} bytes", hint="load the key again"
-            )
+            raise _broken(f"the secret half of this {self.type} key does not have {self.length} bytes")
         return Members({"d": encode_base64url(secret.reveal())}).joined(self.public_members(key))
 
     def _octets(self, members: Members, name: str) -> Secret:
         octets = members.octets(name)
         if len(octets) != self.length:
             # Leading zero octets stay (RFC 7518 §6.2.1.2): a shorter spelling is a second one for the same key.
-            raise MalformedKeyError(
-                f"the JWK member {name} must have exactly {self.length} octets on curve {self.crv}",
-                hint=EXPORT_AGAIN,
-            )
+            raise malformed(f"the JWK member {name} must have exactly {self.length} octets on curve {self.crv}")
         return octets
 
 
@@ -234,10 +214,7 @@ class RsaKind:
         except ValueError:
             key = None
         if key is None:
-            raise MalformedKeyError(
-                "the JWK members n and e are not an RSA public key: e is odd, from 3, and less than n",
-                hint=EXPORT_AGAIN,
-            )
+            raise malformed("the JWK members n and e are not an RSA public key: e is odd, from 3, and less than n")
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     def read_secret(self, members: Members) -> Secret | None:
@@ -250,42 +227,34 @@ class RsaKind:
             return None
         for name in _PRIVATE:
             if name not in members:
-                raise MalformedKeyError(
+                raise malformed(
                     f"the JWK member {name} is missing: a private RSA key needs all of d, p, q, dp, dq and qi here "
-                    "(RFC 7518 §6.3.2)",
-                    hint=EXPORT_AGAIN,
+                    "(RFC 7518 §6.3.2)"
                 )
             _integer(members, name)
         secret = _private_der(members)
         if secret is None:
-            raise MalformedKeyError(
-                "the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2)",
-                hint=EXPORT_AGAIN,
-            )
+            raise malformed("the JWK members n, e, d, p, q, dp, dq and qi do not belong together (RFC 8017 §3.2)")
         return secret
 
     def public_members(self, key: Key) -> dict[str, object]:
         """`kty`, `n` and `e`."""
-        public = load_rsa_public(_public_half(key))
+        public = load_rsa_public(public_half(key))
         if public is None:
-            raise UnsupportedKeyError(
-                "the public half of this rsa key is not a SubjectPublicKeyInfo of an RSA key", hint="load the key again"
-            )
+            raise _broken("the public half of this rsa key is not a SubjectPublicKeyInfo of an RSA key")
         numbers = public.public_numbers()
         return {"e": _integer_text(numbers.e), "kty": "RSA", "n": _integer_text(numbers.n)}
 
     def secret_members(self, key: Key) -> Members:
         """The public members and all private numbers."""
         # The key type has tested the primes, which takes 0.4 s at 4096 bits.
-        private = load_rsa_private(_secret_half(key), primes=False)
+        private = load_rsa_private(secret_half(key), primes=False)
         if private is None:
-            raise UnsupportedKeyError(
-                "the secret half of this rsa key is not PKCS#8 of an RSA key", hint="load the key again"
-            )
+            raise _broken("the secret half of this rsa key is not PKCS#8 of an RSA key")
         public = self.public_members(key)
         own = private.public_key().public_numbers()
         if (public["n"], public["e"]) != (_integer_text(own.n), _integer_text(own.e)):
-            raise UnsupportedKeyError("the halves of this rsa key do not belong together", hint="load the key again")
+            raise _broken("the halves of this rsa key do not belong together")
         numbers = private.private_numbers()
         members = Members({ours: _integer_text(getattr(numbers, theirs)) for ours, theirs in _PRIVATE.items()})
         return members.joined(public)
@@ -294,14 +263,11 @@ class RsaKind:
 def _integer(members: Members, name: str) -> Secret:
     octets = members.octets(name)
     if not octets.reveal()[0]:
-        raise MalformedKeyError(
-            f"the JWK member {name} must not start with a zero octet (RFC 7518 §2, Base64urlUInt)",
-            hint=EXPORT_AGAIN,
-        )
+        raise malformed(f"the JWK member {name} must not start with a zero octet (RFC 7518 §2, Base64urlUInt)")
     if len(octets) > MAXIMUM_RSA_BITS // 8:
         raise UnsupportedKeyError(
             f"the JWK member {name} has more than {MAXIMUM_RSA_BITS} bits, the largest RSA key here",
-            hint="use a smaller key",
+            hint=f"create a key of at most {MAXIMUM_RSA_BITS} bits",
         )
     return octets
 
@@ -404,7 +370,7 @@ def _check_parameters(members: Members, parameters: frozenset[str], kind: str) -
     if foreign:
         raise MalformedKeyError(
             f"the JWK member {min(foreign)} is not a parameter of a key {kind}",
-            hint="remove it, or correct kty, whichever is wrong",
+            hint="remove it, or change kty",
         )
 
 
@@ -465,7 +431,7 @@ def _members_thumbprint(members: Members) -> str:
     if kind.type == "oct":
         # RFC 7638 §7: with the hash of a symmetric key, guesses of the key can be tested.
         raise UnsupportedOperationError(
-            "oct keys have no thumbprint: it would be a hash of the secret, to test guesses with",
+            "an oct key has no thumbprint, because with a hash of the secret guesses can be tested",
             hint="set a random kid",
         )
     return key_thumbprint(Key(kind.type, public=kind.read_public(members)))

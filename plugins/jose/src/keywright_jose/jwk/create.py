@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from os import urandom
-from typing import TYPE_CHECKING, Literal, cast, overload
+from typing import Literal, cast, overload
 
 from keywright import Key, Secret
 from keywright.errors import ConfigError
 from keywright_jose.json import encode_base64url, is_whole
-from keywright_jose.jwk.codec import CURVES, CurveKind, kind_of_type
+from keywright_jose.jwk.codec import CURVES, kind_of_type
 from keywright_jose.jwk.members import Members, write_base64
-from keywright_jose.keys import elliptic_curve
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
+from keywright_jose.keys import new_private, public_octets
 
 _MOST_BYTES = 1_048_576
 
@@ -100,7 +95,7 @@ def random_bytes(length: int) -> bytes:
 
 def secret_key(bits: int) -> Members:
     """As `create_secret_key`, hidden."""
-    _check_bits(bits, 128, 8192, "a symmetric key")
+    _check_bits(bits, 128, 8192, "a symmetric key", 256)
     return Members({"k": encode_base64url(urandom(bits // 8)), "kty": "oct"})
 
 
@@ -109,12 +104,19 @@ def curve_key(curve: str) -> Members:
     kind = next((one for name, one in CURVES.items() if name == curve), None)
     if kind is None:
         raise ConfigError("the curve of the key is not supported", hint=f"use one of {', '.join(CURVES)}")
-    return kind.secret_members(_okp_key(kind) if kind.kty == "OKP" else _ec_key(kind))
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+    private = new_private(kind.type)
+    if isinstance(private, EllipticCurvePrivateKey):
+        secret = private.private_numbers().private_value.to_bytes(kind.length, "big")
+    else:
+        secret = private.private_bytes_raw()
+    return kind.secret_members(Key(kind.type, secret=Secret(secret), public=public_octets(private.public_key())))
 
 
 def rsa_key(bits: int) -> Members:
     """As `create_rsa_key`, hidden."""
-    _check_bits(bits, 2048, 8192, "an RSA key")
+    _check_bits(bits, 2048, 8192, "an RSA key", 3072)
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -124,35 +126,10 @@ def rsa_key(bits: int) -> Members:
     return kind_of_type("rsa").secret_members(Key("rsa", secret=secret, public=public))
 
 
-def _ec_key(kind: CurveKind) -> Key:
-    from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    private = generate_private_key(elliptic_curve(kind.type))
-    secret = Secret(private.private_numbers().private_value.to_bytes(kind.length, "big"))
-    public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return Key(kind.type, secret=secret, public=public)
-
-
-def _okp_key(kind: CurveKind) -> Key:
-    private: Ed25519PrivateKey | X25519PrivateKey
-    if kind.type == "ed25519":
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        private = Ed25519PrivateKey.generate()
-    else:
-        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-        private = X25519PrivateKey.generate()
-    public = private.public_key().public_bytes_raw()
-    return Key(kind.type, secret=Secret(private.private_bytes_raw()), public=public)
-
-
-def _check_bits(bits: object, lowest: int, highest: int, subject: str) -> None:
+def _check_bits(bits: object, lowest: int, highest: int, subject: str, usual: int) -> None:
     if not is_whole(bits, lowest, highest) or bits % 8:
         raise ConfigError(
-            f"the bits of {subject} must be a multiple of 8 from {lowest} to {highest}",
-            hint="such as 256",
+            f"the bits of {subject} must be a multiple of 8 from {lowest} to {highest}", hint=f"such as {usual}"
         )
 
 

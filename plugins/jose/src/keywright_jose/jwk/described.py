@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, final
 
 from keywright import Key
-from keywright.errors import MalformedKeyError, UnsupportedKeyError
+from keywright.errors import UnsupportedKeyError
 from keywright_jose.json import is_text
-from keywright_jose.jwk.members import EXPORT_AGAIN, Members
+from keywright_jose.jwk.members import Members, malformed
+from keywright_jose.keys import public_half, secret_half
 
 if TYPE_CHECKING:
     from keywright import JWKKeyType
@@ -48,13 +49,11 @@ class DescribedKind:
         if key is None:
             return None
         if getattr(key, "type", None) != self.type:
-            raise self._wrong("returns something else than a key of that type")
+            raise self._wrong("returns something else than a key of that type from key_from_jwk")
         own = self.secret_members(key) if key.secret is not None else Members(self.public_members(key))
         for name in sorted(own.reveal()):
             if members.reveal().get(name) != own.reveal()[name]:
-                raise MalformedKeyError(
-                    f"the JWK member {name} is not valid in a key of type {self.type}", hint=EXPORT_AGAIN
-                )
+                raise malformed(f"the JWK member {name} is not valid in a key of type {self.type}")
         return key
 
     def names(self, key: Key) -> frozenset[str]:
@@ -68,10 +67,7 @@ class DescribedKind:
         Raises:
             UnsupportedKeyError: the key has no public half; as `read`.
         """
-        if key.public is None:
-            raise UnsupportedKeyError(
-                f"this {key.type} key has no public half to encode", hint="import the key again, from its secret half"
-            )
+        public_half(key)
         return self._described(key.without_secret()).reveal()
 
     def secret_members(self, key: Key) -> Members:
@@ -80,8 +76,7 @@ class DescribedKind:
         Raises:
             UnsupportedKeyError: the key has no secret half; as `read`.
         """
-        if key.secret is None:
-            raise UnsupportedKeyError(f"this {key.type} key has no secret half", hint="encode its public half instead")
+        secret_half(key)
         both = self._described(key)
         if key.public is not None and not self.public_members(key).items() <= both.reveal().items():
             raise self._wrong("writes other public members for a secret key than for a public one")
@@ -90,15 +85,13 @@ class DescribedKind:
     def _described(self, key: Key) -> Members:
         members = Members(dict(self._key_type.jwk_members(key)))
         if not all(is_text(value) for value in members.reveal().values()) or "kty" not in members:
-            raise self._wrong("has a member that is not text, or no kty")
+            raise self._wrong("writes a JWK without kty, or with a member that is not text")
         if not _INFORMATIVE.isdisjoint(members.reveal()):
-            raise self._wrong("has a member such as kid or use, which is no part of a key")
+            raise self._wrong("writes a JWK with a member such as kid or use, which is not part of the key")
         return members
 
     def _wrong(self, what: str) -> UnsupportedKeyError:
-        return UnsupportedKeyError(
-            f"the key type {self.type!r} {what} where it describes its JWKs", hint="report it to the plugin's author"
-        )
+        return UnsupportedKeyError(f'the key type "{self.type}" {what}', hint="report it to the plugin's author")
 
 
 def described_key(members: Members, kinds: Sequence[DescribedKind]) -> tuple[DescribedKind, Key] | None:
@@ -110,6 +103,6 @@ def described_key(members: Members, kinds: Sequence[DescribedKind]) -> tuple[Des
     """
     found = [(kind, key) for kind in kinds for key in (kind.read(members),) if key is not None]
     if len(found) > 1:
-        names = " and ".join(repr(kind.type) for kind, _ in found)
+        names = " and ".join(f'"{kind.type}"' for kind, _ in found)
         raise UnsupportedKeyError(f"the key types {names} both claim this JWK", hint="uninstall the plugin of one")
     return found[0] if found else None

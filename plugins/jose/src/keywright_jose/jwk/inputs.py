@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from keywright import JsonProblem, Key, Secret, Signer, Verifier
 from keywright.errors import ConfigError, InvalidKeyError, MalformedKeyError, UnsupportedKeyError
 from keywright_jose.jwk.codec import decode_members
-from keywright_jose.jwk.members import Members, checked_members, load_members
+from keywright_jose.jwk.members import Members, checked_members, is_set, load_members
 
 KeyInput = Members | Signer | Verifier | None
 
 MOST_KEYS: Final = 1000
 
-
-class SetMessages(NamedTuple):
-    """Message and hint for a JWK Set in which a `kid` does not name one key: an issuer's, or the reader's own."""
-
-    no_kid: tuple[str, str]
-    one_kid: tuple[str, str]
-    mixed: tuple[str, str]
-
-
-PUBLISHED: Final = SetMessages(
-    ("a key of the JWK Set has no kid, so no token can name it", "ask its publisher to fix the set"),
-    ("two keys of the JWK Set have one kid", "ask its publisher to fix the set"),
-    ("the JWK Set mixes symmetric keys with public ones, and a published secret is not secret", "take it out"),
-)
-OWN: Final = SetMessages(
-    ("a key of the JWK Set has no kid, so no token can name it", "give it one"),
-    ("two keys of the JWK Set have one kid", "give each its own"),
-    ("the JWK Set mixes symmetric keys with others, and one of them is misplaced", "part them"),
-)
+_FIX_KIDS: Final = "give each key its own kid, or ask the publisher of the set to"
 
 
 def hide_key(key: object) -> KeyInput:
@@ -63,12 +45,7 @@ def one_key(given: KeyInput) -> Key:
     return decode_members(checked_members(given))
 
 
-def is_set(members: Members) -> bool:
-    """Whether this is a JWK Set (RFC 7517 §5). What has a `kty` is a JWK, whatever else it has."""
-    return "keys" in members and "kty" not in members
-
-
-def keys_of_set(members: Members, messages: SetMessages) -> tuple[Key, ...]:
+def keys_of_set(members: Members) -> tuple[Key, ...]:
     """The keys of a set; those whose kty or crv is not supported are left out.
 
     Raises:
@@ -78,17 +55,15 @@ def keys_of_set(members: Members, messages: SetMessages) -> tuple[Key, ...]:
     keys = tuple(_each_key(members))
     kids = [key.kid for key in keys]
     if len(keys) > 1 and not all(kids):
-        raise _problem(messages.no_kid)
+        raise InvalidKeyError("a key of the JWK Set has no kid, so no token can refer to it", hint=_FIX_KIDS)
     if len(set(kids)) < len(kids):
-        raise _problem(messages.one_kid)
+        raise InvalidKeyError("two keys of the JWK Set have the same kid", hint=_FIX_KIDS)
     if len({key.type == "oct" for key in keys}) > 1:
-        raise _problem(messages.mixed)
+        raise InvalidKeyError(
+            "the JWK Set mixes symmetric keys with others",
+            hint="pass a set with keys of one kind: a published symmetric key is not secret",
+        )
     return keys
-
-
-def _problem(texts: tuple[str, str]) -> InvalidKeyError:
-    message, hint = texts
-    return InvalidKeyError(message, hint=hint)
 
 
 def _each_key(members: Members) -> Iterator[Key]:
@@ -99,7 +74,7 @@ def _each_key(members: Members) -> Iterator[Key]:
             hint="get the set again from its issuer",
         )
     if len(each) > MOST_KEYS:
-        raise MalformedKeyError(f"the JWK Set has more than {MOST_KEYS} keys", hint="pass those that are needed")
+        raise MalformedKeyError(f"the JWK Set has more than {MOST_KEYS} keys", hint="pass only the keys that you need")
     for one in each:
         try:
             yield one_key(one)

@@ -8,44 +8,43 @@ from json import JSONEncoder
 from typing import Final, final
 
 from keywright import Attributes, JsonProblem, Secret, json_problem, read_json_object
-from keywright.errors import MalformedKeyError, UnsupportedKeyError
+from keywright.errors import FormatError, MalformedKeyError, UnsupportedKeyError
 from keywright_jose.json import MAXIMUM_DEPTH, decode_base64url
+from keywright_jose.jwk.usage import Problem
+from keywright_jose.keys import EXPORT_AGAIN
 
-EXPORT_AGAIN: Final = "export the key again from the program that made it"
 MAXIMUM_BYTES: Final = 65_536
 
 _encode = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-# Each with its hint.
 _NOT_JSON: Final = (
-    "a JWK is one JSON object in UTF-8 and nothing after it; this is not JSON",
-    "it must be one JSON object in UTF-8, without duplicate members",
+    "the JWK is not JSON in UTF-8, or is followed by something else",
+    "pass one JSON object in UTF-8, without duplicate members",
 )
-_SURROGATE: Final = ("a JWK has Unicode text only, no unpaired surrogate (RFC 8259 §8.2)", "change that member")
+_SURROGATE: Final = ("the JWK has an unpaired surrogate (RFC 8259 §8.2)", "change that member")
 _PROBLEMS: Final = {
     JsonProblem.BYTE_ORDER_MARK: (
-        "a JWK starts with {, not with a byte order mark (RFC 8259 §8.1)",
+        "the JWK starts with a byte order mark (RFC 8259 §8.1)",
         "save it as UTF-8 without one",
     ),
-    JsonProblem.DUPLICATE_MEMBER: (
-        "a JWK names each member once (RFC 7517 §4)",
-        f"remove the duplicate, or {EXPORT_AGAIN}",
-    ),
-    JsonProblem.NOT_FINITE: ("a JWK has finite numbers only, no NaN or Infinity", "remove that member"),
+    JsonProblem.DUPLICATE_MEMBER: ("the JWK has a duplicate member (RFC 7517 §4)", f"remove it, or {EXPORT_AGAIN}"),
+    JsonProblem.NOT_FINITE: ("the JWK has NaN or Infinity, which JSON cannot represent", "remove that member"),
     JsonProblem.SURROGATE: _SURROGATE,
-    JsonProblem.TOO_DEEP: (
-        f"a JWK has at most {MAXIMUM_DEPTH} levels of objects and arrays here",
-        "remove the member that has more",
-    ),
-    JsonProblem.NOT_OBJECT: (
-        "a JWK is one JSON object, with a member kty; this is JSON of another kind",
-        "pass the key itself",
-    ),
-    JsonProblem.NOT_JSON: ("a JWK has JSON values only", "remove the attribute that is something else"),
-    JsonProblem.NAME_NOT_TEXT: (
-        "the members of a JWK have text for names",
-        "remove the attribute that is named otherwise",
-    ),
+    JsonProblem.TOO_DEEP: (f"the JWK has more than {MAXIMUM_DEPTH} levels", "remove the member that has more"),
+    JsonProblem.NOT_OBJECT: ("the JWK is JSON, but not an object", "pass the key itself, which has a member kty"),
+    JsonProblem.NOT_JSON: ("the JWK has a value that JSON cannot represent", "remove that attribute"),
+    JsonProblem.NAME_NOT_TEXT: ("the JWK has a member whose name is not text", "remove that attribute"),
 }
+
+
+def malformed(problem: str) -> MalformedKeyError:
+    """The error for a JWK that no program should have written."""
+    return MalformedKeyError(problem, hint=EXPORT_AGAIN)
+
+
+def as_error(problem: Problem, error: type[FormatError] = MalformedKeyError) -> FormatError:
+    """The error for a problem."""
+    message, hint = problem
+    return error(message, hint=hint)
 
 
 @final
@@ -100,21 +99,17 @@ class Members:
         """
         self._require_text(name)
         if len(str(self._values[name])) > MAXIMUM_BYTES:
-            raise MalformedKeyError(f"the JWK member {name} is longer than that of any key", hint=EXPORT_AGAIN)
+            raise malformed(f"the JWK member {name} is longer than that of any key")
         octets = decode_base64url(str(self._values[name]))
         if octets is None:
-            raise MalformedKeyError(
-                f"the JWK member {name} must be canonical base64url: A-Z, a-z, 0-9, - and _ only, no padding, no spare "
-                "bits (RFC 7515 §2)",
-                hint=EXPORT_AGAIN,
-            )
+            raise malformed(f"the JWK member {name} is not canonical base64url without padding (RFC 7515 §2)")
         return octets
 
     def _require_text(self, name: str) -> None:
         if name not in self._values:
-            raise MalformedKeyError(f"the JWK member {name} is missing", hint=EXPORT_AGAIN)
+            raise malformed(f"the JWK member {name} is missing")
         if not isinstance(self._values[name], str) or not self._values[name]:
-            raise MalformedKeyError(f"the JWK member {name} must be text that is not empty", hint=EXPORT_AGAIN)
+            raise malformed(f"the JWK member {name} must be text that is not empty")
 
 
 def read_members(data: Secret) -> Members:
@@ -130,13 +125,17 @@ def read_members(data: Secret) -> Members:
         )
     members = load_members(data)
     if isinstance(members, JsonProblem):
-        message, hint = _PROBLEMS.get(members, _NOT_JSON)
-        raise MalformedKeyError(message, hint=hint)
-    if "keys" in members and "kty" not in members:
+        raise as_error(_PROBLEMS.get(members, _NOT_JSON))
+    if is_set(members):
         raise MalformedKeyError(
             "this is a JWK Set (RFC 7517 §5), not a JWK", hint="pass one of the keys in its member keys at a time"
         )
     return members
+
+
+def is_set(members: Members) -> bool:
+    """Whether this is a JWK Set (RFC 7517 §5). What has a `kty` is a JWK, whatever else it has."""
+    return "keys" in members and "kty" not in members
 
 
 def load_members(data: Secret) -> Members | JsonProblem:
@@ -153,13 +152,12 @@ def checked_members(members: Members) -> Members:
     """
     problem = json_problem(members.reveal(), depth=MAXIMUM_DEPTH)
     if problem:
-        message, hint = _PROBLEMS[problem]
-        raise MalformedKeyError(message, hint=hint)
+        raise as_error(_PROBLEMS[problem])
     return members
 
 
-def attributes_problem(attributes: Attributes) -> tuple[str, str] | None:
-    """Why these attributes cannot stand in a JWK, as a message and a hint; None if they can."""
+def attributes_problem(attributes: Attributes) -> Problem | None:
+    """Why a JWK cannot have these attributes; None if it can."""
     try:
         problem = json_problem(attributes.plain(), depth=MAXIMUM_DEPTH)
     except RecursionError:
@@ -175,8 +173,7 @@ def write_members(members: Members) -> Secret:
     """
     outcome = _dump(members)
     if isinstance(outcome, tuple):
-        message, hint = outcome
-        raise UnsupportedKeyError(message, hint=hint)
+        raise as_error(outcome, UnsupportedKeyError)
     return outcome
 
 
@@ -189,7 +186,7 @@ def write_base64(members: Members) -> Secret:
     return Secret(b2a_base64(write_members(members).reveal(), newline=False))
 
 
-def _dump(members: Members) -> Secret | tuple[str, str]:
+def _dump(members: Members) -> Secret | Problem:
     """It raises nothing, as `load_members`."""
     try:
         encoded = Secret(_encode(members.reveal()).encode())

@@ -55,7 +55,8 @@ _ALGORITHMS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512"), ("enc", ("oct",))),
 }
 
-_Texts = tuple[str, str]  # a message and a hint
+Problem = tuple[str, str]
+"""A message and its hint."""
 
 
 def is_key_id(text: object) -> bool:
@@ -63,8 +64,8 @@ def is_key_id(text: object) -> bool:
     return isinstance(text, str) and re.fullmatch(KEY_ID, text) is not None
 
 
-def usage_problem(type: str, attributes: Mapping[str, object], own: Sequence[str] = ()) -> _Texts | None:
-    """What is wrong with the informative members of a key of this type, as a message and a hint; None if nothing.
+def usage_problem(type: str, attributes: Mapping[str, object], own: Sequence[str] = ()) -> Problem | None:
+    """The problem of the informative members of a key of this type; None if they are valid.
 
     `own` are the algorithms of a key type of another plugin. Names that no RFC above registers are kept and not judged.
     """
@@ -83,7 +84,7 @@ def published_attributes(attributes: Mapping[str, object]) -> dict[str, object]:
     return published
 
 
-def _form_problem(attributes: Mapping[str, object]) -> _Texts | None:
+def _form_problem(attributes: Mapping[str, object]) -> Problem | None:
     for name in ("alg", "use", "x5t", "x5t#S256", "x5u"):
         if name in attributes and not is_text(attributes[name]):
             return f"the JWK member {name} must be text that is not empty", "change that member, or remove it"
@@ -97,7 +98,7 @@ def _form_problem(attributes: Mapping[str, object]) -> _Texts | None:
     return None
 
 
-def _type_problem(type: str, attributes: Mapping[str, object], own: Sequence[str]) -> _Texts | None:
+def _type_problem(type: str, attributes: Mapping[str, object], own: Sequence[str]) -> Problem | None:
     name = str(attributes.get("alg"))
     algorithm = _ALGORITHMS.get(name)
     if algorithm is not None and type not in algorithm[1] and name not in own:
@@ -109,16 +110,16 @@ def _type_problem(type: str, attributes: Mapping[str, object], own: Sequence[str
     return None
 
 
-def _contradiction(attributes: Mapping[str, object]) -> _Texts | None:
+def _contradiction(attributes: Mapping[str, object]) -> Problem | None:
     use = attributes.get("use")
     implied, _ = _ALGORITHMS.get(str(attributes.get("alg")), ("", ()))
     if implied and use in ("sig", "enc") and use != implied:
-        return "the JWK members use and alg contradict each other", "correct one or leave it out"
+        return "the JWK members use and alg contradict each other", "change or remove one of them"
     for name, purpose in (("use", use), ("alg", implied)):
         if not _agrees(purpose, _operations(attributes)):
             return (
                 f"the JWK members {name} and key_ops contradict each other (RFC 7517 §4.3)",
-                "correct one or leave it out",
+                "change or remove one of them",
             )
     return None
 
