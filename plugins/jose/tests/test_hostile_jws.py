@@ -83,29 +83,19 @@ def test_the_token_without_a_fault_is_good() -> None:
     assert verify(GOOD.encode(), KEY).payload == PAYLOAD
 
 
-NO_TOKENS: list[Any] = [
-    pytest.param(bytearray(GOOD.encode()), id="bytearray"),
-    pytest.param(GOOD + "\ud800", id="surrogate"),
-    pytest.param("A" * 262_145, id="a byte too many"),
-]
-
-
-@pytest.mark.parametrize("token", NO_TOKENS)
-def test_what_is_no_token_is_refused(token: Any) -> None:
-    assert refused(verify, token, KEY) == (MalformedTokenError, TEXT)
-
-
 @pytest.mark.parametrize(
-    "token",
+    ("token", "message"),
     [
-        pytest.param(".", id="one dot"),
-        pytest.param(f"{FIRST}.{SECOND}", id="no signature"),
-        pytest.param(f"{GOOD}.{THIRD}", id="four segments"),
-        pytest.param("a" * 262_144, id="as long as can be"),
+        pytest.param(bytearray(GOOD.encode()), TEXT, id="bytearray"),
+        pytest.param(GOOD + "\ud800", TEXT, id="surrogate"),
+        pytest.param("A" * 262_145, TEXT, id="a byte too many"),
+        pytest.param("A" * 262_144, SEGMENTS, id="as long as can be"),
+        pytest.param(f"{FIRST}.{SECOND}", SEGMENTS, id="two segments"),
+        pytest.param(f"{GOOD}.{THIRD}", SEGMENTS, id="four segments"),
     ],
 )
-def test_another_number_of_segments_is_refused(token: str) -> None:
-    assert refused(verify, token, KEY) == (MalformedTokenError, SEGMENTS)
+def test_what_is_not_a_token_is_refused(token: Any, message: str) -> None:
+    assert refused(verify, token, KEY) == (MalformedTokenError, message)
 
 
 IN_LINES = "the token has a line break or a space in it; paste it as one line"
@@ -141,14 +131,14 @@ def test_other_spellings_of_base64url_are_refused(place: str, spelling: Callable
 
 
 # What is not JSON is tested with the reader itself, `keywright.read_json`; these are one of each kind.
-OBJECTS = [
-    pytest.param(b'{"alg":"HS256"}//}', id="comment"),
-    pytest.param(b'{"alg":"HS256"}\n', id="line feed after"),
-    pytest.param(b'{"alg":"none","alg":"HS256"}', id="twice, last is good"),
-]
-
-
-@pytest.mark.parametrize("document", OBJECTS)
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(b'{"alg":"HS256"}//}', id="comment"),
+        pytest.param(b'{"alg":"HS256"}\n', id="line feed after"),
+        pytest.param(b'{"alg":"none","alg":"HS256"}', id="twice, last is good"),
+    ],
+)
 def test_what_is_not_one_strict_object_is_refused(document: bytes) -> None:
     """A header and claims are one JSON object in UTF-8, with each member once at any depth, and nothing around it.
 
@@ -214,7 +204,6 @@ def test_headers_that_ask_for_what_is_not_done_are_refused(header: bytes, messag
     [
         pytest.param(f"{FIRST}.{SECOND}.{text(bytes(32))}", BROKEN, id="zeros"),
         pytest.param(seal(text(b'{"alg":"HS384"}'), SECOND, "sha384"), OTHER_ALGORITHM, id="HS384"),
-        pytest.param(seal(text(b'{"alg":"HS512"}'), SECOND, "sha512"), OTHER_ALGORITHM, id="HS512"),
         pytest.param(seal(text(b'{"alg":"HS256\\u0000"}'), SECOND), OTHER_ALGORITHM, id="HS256 and NUL"),
         pytest.param(seal(text(b'{"alg":"nonesuch"}'), SECOND), OTHER_ALGORITHM, id="nonesuch"),
     ],
@@ -223,20 +212,13 @@ def test_signatures_that_do_not_hold_are_refused(token: str, message: str) -> No
     assert refused(verify, token, KEY) == (InvalidSignatureError, message)
 
 
-@pytest.mark.parametrize(
-    ("kid", "message"),
-    [
-        pytest.param(b'"b"', OTHER_KEY, id="other"),
-        pytest.param(b'"a "', OTHER_KEY, id="space after"),
-        pytest.param(b'"a\\u0000"', OTHER_KEY, id="NUL after"),
-    ],
-)
-def test_a_key_with_a_kid_refuses_a_token_with_another(kid: bytes, message: str) -> None:
-    """The signature holds, and the token says that another key made it."""
-    token = headed(b'{"alg":"HS256","kid":%s}' % kid)
+def test_a_key_with_a_kid_refuses_a_token_with_another() -> None:
+    """The signature is valid, and the token says that another key made it."""
+    for kid in (b"b", b"a ", b"a\\u0000"):
+        token = headed(b'{"alg":"HS256","kid":"%s"}' % kid)
 
-    assert refused(verify, token, {**KEY, "kid": "a"}) == (InvalidSignatureError, message)
-    assert verify(token, KEY).kid is None
+        assert refused(verify, token, {**KEY, "kid": "a"}) == (InvalidSignatureError, OTHER_KEY)
+        assert verify(token, KEY).kid is None
 
 
 def test_padding_is_taken_where_the_caller_says_so() -> None:
@@ -352,10 +334,8 @@ def token_of(algorithm: str, sign: Sign) -> str:
 
 
 def check(algorithm: str, sign: Sign) -> None:
-    assert refused(verify, token_of(algorithm, sign), key_of(algorithm), algorithms=[algorithm]) == (
-        InvalidSignatureError,
-        "the signature of the token is not valid; it was modified, or signed with another key: reject it",
-    )
+    found = refused(verify, token_of(algorithm, sign), key_of(algorithm), algorithms=[algorithm])
+    assert found == (InvalidSignatureError, BROKEN)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -422,7 +402,7 @@ def test_pss_has_a_salt_as_long_as_the_hash(bits: str) -> None:
     check(f"PS{bits}", lambda message: pss(message, hash_, hash_.digest_size, hashes.SHA1()))
 
 
-def test_rsa_numbers_beyond_the_modulus_do_not_hold() -> None:
+def test_rsa_numbers_and_padding_that_are_not_valid() -> None:
     """A signature is less than the modulus (RFC 8017 §8.2.2); adding that changes nothing to anyone who reduces it."""
 
     def beyond(message: bytes) -> bytes:
@@ -430,10 +410,7 @@ def test_rsa_numbers_beyond_the_modulus_do_not_hold() -> None:
 
     check("RS256", beyond)
     check("PS256", lambda message: MODULUS.to_bytes(256))
-
-
-def test_rsa_padding_with_room_for_more_does_not_hold() -> None:
-    """What is padded is the hash and nothing beside it (CVE-2006-4339): here with another algorithm's parameters."""
+    # What is padded is the hash and nothing beside it (CVE-2006-4339): here with another algorithm's parameters.
     check("RS256", lambda message: RSA.sign(message, padding.PKCS1v15(), hashes.SHA1()))
 
 

@@ -10,7 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from jose_support import MIXED, NO_KID, ONE_KEY, ONE_KID, Clock, Observer, decode, oct_key, public, refusal, refused
+from jose_support import (
+    MIXED,
+    NO_KID,
+    ONE_KEY,
+    ONE_KID,
+    Clock,
+    Jwk,
+    Observer,
+    decode,
+    names,
+    oct_key,
+    public,
+    refusal,
+    refused,
+)
 from support.errors import text_of
 
 import keywright
@@ -43,11 +57,9 @@ from keywright_jose import (
 from keywright_jose.json import decode_segment
 from keywright_jose.jwe.algorithms import CONTENT_ALGORITHMS, KEY_ALGORITHMS
 
-Jwk = dict[str, Any]
-
 CLAIMS = {"sub": "user-7", "admin": True, "n": [1, 2.5, None]}
-WRAP: dict[str, Any] = {"key_algorithm": "A256KW", "content_algorithm": "A256GCM"}
-AGREE: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A128GCM"}
+WRAP = names("A256KW")
+AGREE = names("ECDH-ES", "A128GCM")
 RSA = create_rsa_key(2048)
 MEMBERS = {"agree": ["epk"], "agree and wrap": ["epk"], "gcm": ["iv", "tag"]}
 ANOTHER = "none of the keys has the kid of the token; reject the token"
@@ -75,11 +87,11 @@ def header_of(token: str) -> Jwk:
 @pytest.mark.parametrize("algorithm", KEY_ALGORITHMS)
 def test_each_pair_of_algorithms_there_and_back(algorithm: str, encryption: str) -> None:
     """What is encrypted for a public key decrypts with its secret one, and has the header that it needs and no more."""
-    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": encryption}
+    options = names(algorithm, encryption)
     for jwk in keys_for(algorithm, encryption):
-        token = jwe_encode(CLAIMS, public(jwk), **names)
+        token = jwe_encode(CLAIMS, public(jwk), **options)
 
-        assert jwe_decode(token, jwk, **names) == CLAIMS
+        assert jwe_decode(token, jwk, **options) == CLAIMS
         assert list(header_of(token)) == ["alg", "enc", *MEMBERS.get(KEY_ALGORITHMS[algorithm].way, [])]
         assert set(header_of(token).get("epk", {})) <= {"kty", "crv", "x", "y"}
 
@@ -97,9 +109,9 @@ def test_two_tokens_of_one_plaintext_have_nothing_in_common() -> None:
 def test_bytes_of_any_length_come_back(encryption: str, length: int) -> None:
     """Nothing, parts of a block, whole blocks and many: what was encrypted comes back, out of sight."""
     jwk = create_secret_key(128)
-    names: dict[str, Any] = {"key_algorithm": "A128KW", "content_algorithm": encryption}
+    options = names("A128KW", encryption)
 
-    found = jwe_decrypt(jwe_encrypt(Secret(b"\xff" * length), jwk, **names).encode(), jwk, **names)
+    found = jwe_decrypt(jwe_encrypt(Secret(b"\xff" * length), jwk, **options).encode(), jwk, **options)
 
     assert found == Jwe({"alg": "A128KW", "enc": encryption}, Secret(b"\xff" * length), None)
     assert "\\xff" not in repr(found)
@@ -128,16 +140,16 @@ def test_a_header_that_was_given_can_be_changed() -> None:
 
 def test_a_key_that_says_what_it_is_for_is_used_for_that() -> None:
     """`use`, `key_ops` and `alg` of a JWK that fit do not stand in the way; a direct key says `enc` or `dir`."""
-    direct: dict[str, Any] = {"key_algorithm": "dir", "content_algorithm": "A128GCM"}
-    for jwk, names in (
+    direct = names("dir", "A128GCM")
+    for jwk, options in (
         ({**create_secret_key(256), "use": "enc", "alg": "A256KW", "key_ops": ["wrapKey", "unwrapKey"]}, WRAP),
         ({**create_secret_key(128), "alg": "A128GCM", "key_ops": ["encrypt", "decrypt"]}, direct),
         ({**create_secret_key(128), "alg": "dir"}, direct),
         ({**create_curve_key("P-521"), "key_ops": ["deriveKey"]}, AGREE),
         ({**create_curve_key("P-521"), "alg": "ECDH-ES", "key_ops": ["wrapKey", "unwrapKey"]}, AGREE),
-        ({**RSA, "key_ops": ["unwrapKey"]}, {"key_algorithm": "RSA-OAEP", "content_algorithm": "A256GCM"}),
+        ({**RSA, "key_ops": ["unwrapKey"]}, names("RSA-OAEP")),
     ):
-        assert jwe_decode(jwe_encode(CLAIMS, jwk, **names), jwk, **names) == CLAIMS
+        assert jwe_decode(jwe_encode(CLAIMS, jwk, **options), jwk, **options) == CLAIMS
 
 
 def test_a_ring_key_that_the_headers_name_stands_there_once() -> None:
@@ -189,12 +201,12 @@ def test_a_key_with_a_kid_refuses_a_token_with_another() -> None:
 @pytest.mark.parametrize("algorithm", KEY_ALGORITHMS)
 def test_another_key_decrypts_nothing(algorithm: str) -> None:
     """Whatever the way, a key of another's gets the one refusal, which tells nothing of why."""
-    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A128CBC-HS256"}
+    options = names(algorithm, "A128CBC-HS256")
     jwk = next(keys_for(algorithm, "A128CBC-HS256"))
-    token = jwe_encode(CLAIMS, jwk, **names)
+    token = jwe_encode(CLAIMS, jwk, **options)
     other = create_rsa_key(2048) if jwk is RSA else next(keys_for(algorithm, "A128CBC-HS256"))
 
-    assert refused(jwe_decode, token, other, **names) == (InvalidSignatureError, CANNOT)
+    assert refused(jwe_decode, token, other, **options) == (InvalidSignatureError, CANNOT)
 
 
 def test_claims_are_checked() -> None:
@@ -325,10 +337,10 @@ def test_refused_both_ways(
     key: Any, algorithm: Any, encryption: Any, error: type[KeywrightError], message: str | None
 ) -> None:
     """Encrypting and decrypting refuse the same keys and algorithms, in the same words, whatever the token says."""
-    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": encryption}
+    options = names(algorithm, encryption)
 
-    encrypting = refusal(jwe_encrypt, b"", key, **names)
-    decrypting = refusal(jwe_decrypt, TOKENS.get(str(algorithm), ""), key, **names)
+    encrypting = refusal(jwe_encrypt, b"", key, **options)
+    decrypting = refusal(jwe_decrypt, TOKENS.get(str(algorithm), ""), key, **options)
 
     assert type(encrypting) is type(decrypting) is error
     assert text_of(encrypting) == text_of(decrypting)
@@ -336,8 +348,8 @@ def test_refused_both_ways(
 
 
 TOKENS = {
-    "ECDH-ES": jwe_encrypt(b"", EC, key_algorithm="ECDH-ES", content_algorithm="A256GCM"),
-    "RSA-OAEP": jwe_encrypt(b"", RSA, key_algorithm="RSA-OAEP", content_algorithm="A256GCM"),
+    "ECDH-ES": jwe_encrypt(b"", EC, **names("ECDH-ES")),
+    "RSA-OAEP": jwe_encrypt(b"", RSA, **names("RSA-OAEP")),
 }
 
 
@@ -354,9 +366,9 @@ TOKENS = {
     ],
 )  # fmt: skip
 def test_refused_to_encrypt_for(key: dict[str, Any], algorithm: str, error: type[KeywrightError], message: str) -> None:
-    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A256GCM"}
+    options = names(algorithm)
 
-    assert refused(jwe_encrypt, b"", key, **names) == (error, message)
+    assert refused(jwe_encrypt, b"", key, **options) == (error, message)
 
 
 A, B = {**OCT, "kid": "a"}, create_secret_key(256)
@@ -379,19 +391,19 @@ A, B = {**OCT, "kid": "a"}, create_secret_key(256)
 def test_refused_to_decrypt_with(
     key: dict[str, Any], algorithm: str, error: type[KeywrightError], message: str
 ) -> None:
-    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A256GCM"}
+    options = names(algorithm)
 
-    assert refused(jwe_decrypt, TOKENS.get(algorithm, ""), key, **names) == (error, message)
+    assert refused(jwe_decrypt, TOKENS.get(algorithm, ""), key, **options) == (error, message)
 
 
 @pytest.mark.parametrize("kind", ["signer", "verifier", "encrypter", "decrypter"])
 def test_what_a_ring_gives_for_something_else(ring: KeyRing, kind: str) -> None:
-    names: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A256GCM"}
+    options = names("ECDH-ES")
     ring.generate("agreeing", type="ec-p256")
     given: Any = getattr(ring, kind)("agreeing")
 
     for verb in {"encrypt", "decrypt"} - {kind.removesuffix("er")}:
-        assert refused(jwe_encrypt if verb == "encrypt" else jwe_decrypt, b"", given, **names) == (
+        assert refused(jwe_encrypt if verb == "encrypt" else jwe_decrypt, b"", given, **options) == (
             ConfigError,
             f"a ring's {kind} does not {verb}; pass ring.{verb}er(NAME)",
         )
@@ -420,9 +432,9 @@ def test_headers_that_are_refused(headers: Any, error: type[KeywrightError], mes
 @pytest.mark.parametrize("value", ["A", "AA==", "A+", "ü", 1, None])
 @pytest.mark.parametrize("algorithm", ["ECDH-ES", "ECDH-ES+A256KW"])
 def test_parties_that_are_no_base64url_are_refused(algorithm: str, value: object) -> None:
-    names: dict[str, Any] = {"key_algorithm": algorithm, "content_algorithm": "A256GCM"}
+    options = names(algorithm)
 
-    assert refused(jwe_encrypt, b"", EC, **names, headers={"apu": value}) == (
+    assert refused(jwe_encrypt, b"", EC, **options, headers={"apu": value}) == (
         FormatError,
         (
             "apu or apv in headers is not canonical base64url without padding (RFC 7518 §4.6.1); encode it with "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jose_support import MEMORY, Observer, refusal, refused
+from jose_support import MEMORY, Observer, names, refusal, refused
 from support.errors import text_of
 
 import keywright
@@ -31,8 +31,8 @@ Run = Callable[..., bytes]
 
 ALGORITHMS = ("--key-algorithm", "A256KW", "--content-algorithm", "A256GCM")
 AGREEMENT = ("--key-algorithm", "ECDH-ES", "--content-algorithm", "A128GCM")
-WRAP: dict[str, Any] = {"key_algorithm": "A256KW", "content_algorithm": "A256GCM"}
-AGREE: dict[str, Any] = {"key_algorithm": "ECDH-ES", "content_algorithm": "A128GCM"}
+WRAP = names("A256KW")
+AGREE = names("ECDH-ES", "A128GCM")
 JWK = create_secret_key(256)
 KEY = ("--key-file", "key.jwk")
 GONE = "so it cannot encrypt; use the primary version, or rotate the key"

@@ -11,10 +11,11 @@ import pytest
 from jose_support import refusal, refused
 from support.errors import text_of
 
-from keywright import Secret
+from keywright import KeyRing, Secret
 from keywright.errors import (
     ConfigError,
     FormatError,
+    InvalidSignatureError,
     MalformedKeyError,
     MalformedTokenError,
 )
@@ -96,6 +97,18 @@ def test_verify_takes_a_set(run: Run, tmp_path: Path) -> None:
     document = json.loads(run("verify", "--key-file", "jwks", given=token, as_json=True))
 
     assert document == {"header": {"alg": "HS256", "kid": "b"}, "claims": {"n": 1}, "kid": "b", "reference": None}
+
+
+def test_a_key_of_the_ring_verifies_with_the_algorithm_of_the_token(run: Run, ring: KeyRing) -> None:
+    """Of those that are allowed, in any order; a token with another one is refused."""
+    ring.generate("hs", type="oct", bits=512)
+    token = run("sign", "--key", "hs", "--algorithm", "HS384", ring=ring, given=b"{}")
+
+    for others in (("HS256", "HS384"), ("HS384", "HS512")):
+        allowed = [word for name in others for word in ("--algorithm", name)]
+        assert run("verify", "--key", "hs", *allowed, ring=ring, given=token) == b"{}\n"
+    found = refused(run, "verify", "--key", "hs", "--algorithm", "HS512", ring=ring, given=token)
+    assert found[0] is InvalidSignatureError
 
 
 def test_verify_gives_the_payload_as_it_was_signed(run: Run) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from jose_support import FORMAT, decode, refusal
+from jose_support import FORMAT, decode, names, refusal
 
 from keywright import Attributes, Key, Secret
 from keywright.errors import FormatError, InvalidSignatureError, MalformedTokenError
@@ -147,19 +147,15 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/
 PAIRS = st.sampled_from(sorted(KEYS))
 
 
-def names_of(pair: tuple[str, str]) -> dict[str, Any]:
-    return {"key_algorithm": pair[0], "content_algorithm": pair[1]}
-
-
 @settings(deadline=None)
 @given(pair=PAIRS, claims=CLAIMS)
 def test_any_claims_come_back_decrypted(pair: tuple[str, str], claims: dict[str, Any]) -> None:
-    assert jwe_decode(jwe_encode(claims, KEYS[pair], **names_of(pair)), KEYS[pair], **names_of(pair)) == claims
+    assert jwe_decode(jwe_encode(claims, KEYS[pair], **names(*pair)), KEYS[pair], **names(*pair)) == claims
 
 
 @pytest.mark.parametrize("pair", KEYS, ids=" ".join)
 def test_every_other_character_everywhere_is_refused(pair: tuple[str, str]) -> None:
-    token = jwe_encrypt(b"", KEYS[pair], **names_of(pair))
+    token = jwe_encrypt(b"", KEYS[pair], **names(*pair))
 
     taken = 0
     for at, character in enumerate(token):
@@ -167,7 +163,7 @@ def test_every_other_character_everywhere_is_refused(pair: tuple[str, str]) -> N
         near, far = ALPHABET[(place + 1) % 64], ALPHABET[(place + 32) % 64]
         for other in (near, far, "", f"{character}{near}", f"{character}=", f"\n{character}"):
             try:
-                jwe_decrypt(token[:at] + other + token[at + 1 :], KEYS[pair], **names_of(pair))
+                jwe_decrypt(token[:at] + other + token[at + 1 :], KEYS[pair], **names(*pair))
             except (MalformedTokenError, InvalidSignatureError):
                 continue
             taken += 1
@@ -179,15 +175,15 @@ def test_every_other_character_everywhere_is_refused(pair: tuple[str, str]) -> N
 @given(at=st.integers(0), bit=st.integers(0, 5))
 def test_a_changed_character_is_refused_of_rsa_too(at: int, bit: int) -> None:
     """Fewer examples, for a private RSA operation takes its time."""
-    names: dict[str, Any] = names_of(("RSA-OAEP-256", "A128GCM"))
-    token = jwe_encrypt(b"plaintext", RSA, **names)
+    options = names("RSA-OAEP-256", "A128GCM")
+    token = jwe_encrypt(b"plaintext", RSA, **options)
     place = at % len(token)
     if token[place] == ".":
         return
     other = ALPHABET[ALPHABET.index(token[place]) ^ (1 << bit)]
 
     with pytest.raises((MalformedTokenError, InvalidSignatureError)):
-        jwe_decrypt(token[:place] + other + token[place + 1 :], RSA, **names)
+        jwe_decrypt(token[:place] + other + token[place + 1 :], RSA, **options)
 
 
 @settings(deadline=None)
@@ -199,4 +195,4 @@ def test_any_header_is_refused_by_name(header: dict[str, Any]) -> None:
             for encrypted in ("", "AAAAAAAAAAAAAAAAAAAAAA"):
                 token = f"{first}.{encrypted}.AAAAAAAAAAAAAAAA..AAAAAAAAAAAAAAAAAAAAAA"
                 with pytest.raises((MalformedTokenError, InvalidSignatureError)):
-                    jwe_decrypt(token, key, key_algorithm=algorithm, content_algorithm="A128GCM")
+                    jwe_decrypt(token, key, **names(algorithm, "A128GCM"))

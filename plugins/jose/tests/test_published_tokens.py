@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
-from jose_support import FORMAT, Jwk, decode, published, refused, vectors
+from jose_support import FORMAT, Jwk, decode, names, published, refused, vectors
 
 from keywright import Secret
 from keywright.errors import InvalidSignatureError, UnsupportedOperationError
@@ -50,9 +49,8 @@ def test_the_cookbook_verifies_and_comes_out(name: str) -> None:
 @pytest.mark.parametrize("name", ENCRYPTED)
 def test_published_tokens_decrypt(name: str) -> None:
     vector = ENCRYPTED[name]
-    names: Any = {"key_algorithm": vector["algorithm"], "content_algorithm": vector["encryption"]}
 
-    found = jwe_decrypt(vector["token"], vector["jwk"], **names)
+    found = jwe_decrypt(vector["token"], vector["jwk"], **names(vector["algorithm"], vector["encryption"]))
 
     assert found.plaintext == Secret(vector["plaintext"].encode())
     assert (found.header["alg"], found.header["enc"]) == (vector["algorithm"], vector["encryption"])
@@ -63,11 +61,11 @@ def test_the_published_token_of_rsa1_5_is_refused() -> None:
     """RFC 7516 A.2: neither by asking for its algorithm nor under another does it decrypt."""
     jwk, content = ENCRYPTED["RFC 7516 A.1"]["jwk"], "A128CBC-HS256"
 
-    assert refused(jwe_decrypt, JWE["RSA1_5"], jwk, key_algorithm="RSA1_5", content_algorithm=content) == (
+    assert refused(jwe_decrypt, JWE["RSA1_5"], jwk, **names("RSA1_5", content)) == (
         UnsupportedOperationError,
         "RSA1_5 is not supported: it is open to padding oracles (RFC 8725 §3.2); use RSA-OAEP-256",
     )
-    assert refused(jwe_decrypt, JWE["RSA1_5"], jwk, key_algorithm="RSA-OAEP", content_algorithm=content) == (
+    assert refused(jwe_decrypt, JWE["RSA1_5"], jwk, **names("RSA-OAEP", content)) == (
         InvalidSignatureError,
         "the token was encrypted with algorithms that are not allowed; reject the token",
     )

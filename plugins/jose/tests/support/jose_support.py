@@ -96,6 +96,11 @@ def ed_key(point: bytes) -> Jwk:
     return {"kty": "OKP", "crv": "Ed25519", "x": text(point), "alg": "EdDSA"}
 
 
+def names(key_algorithm: Any, content_algorithm: Any = "A256GCM") -> dict[str, Any]:
+    """The algorithms of encrypted tokens, as arguments."""
+    return {"key_algorithm": key_algorithm, "content_algorithm": content_algorithm}
+
+
 def public(jwk: Any) -> Jwk:
     """The public half of an asymmetric JWK; a symmetric one as it is."""
     return {name: value for name, value in jwk.items() if name not in ("d", "p", "q", "dp", "dq", "qi")}
