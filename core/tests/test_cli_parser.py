@@ -125,7 +125,7 @@ def test_a_word_that_leads_nowhere(commands: Commands, word: str, hint: str) -> 
 @pytest.mark.parametrize(
     ("line", "group", "problem"),
     [
-        *((f"{option} list", "", AFTER_WORDS.format("an option of a command")) for option in ("-z", "-qz", "-", "--")),
+        *((f"{option} list", "", AFTER_WORDS.format("the option of a command")) for option in ("-z", "-qz", "-", "--")),
         *((f"{option} list", "", AFTER_WORDS.format(option[:6])) for option in ("--type", "--bits=8")),
         ("--bogus nix", "", AFTER_WORDS.format("--bogus")),
         ("config --type show", " config", AFTER_WORDS.format("--type")),

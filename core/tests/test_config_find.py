@@ -152,9 +152,7 @@ def test_nobody_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
 
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd="/", check=True)
 
-    assert run.stdout == (
-        "built-in defaults: no home directory to keep keys in is known; set HOME, or configure a store\n"
-    )
+    assert run.stdout == "built-in defaults: the home directory is not known; set HOME, or configure a store\n"
 
 
 def test_no_file_means_no_toml_parser(tmp_path: Path) -> None:

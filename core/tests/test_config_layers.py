@@ -266,7 +266,7 @@ def test_underscores_next_to_each_other_are_told_apart() -> None:
     assert {name: table["path"].value for name, table in layer.tables["stores"].items()} == expected
 
 
-SPELT = "use KEYWRIGHT__STORES__NAME__SETTING (or SEALS, KEYS)"
+SPELT = "use KEYWRIGHT__STORES__NAME__SETTING (or SEALS, KEYS), or KEYWRIGHT__DEFAULT_STORE"
 TABLES = 'available: keys."cache.example.org", seals.master, stores.ci-1, stores.local, stores.prod'
 
 
@@ -283,7 +283,7 @@ NO_NAME = "names no setting of stores.local; add __ and the setting's name"
             UNREACHED.replace("; use", " (did you mean 'LOCAL'?); use"),
         ),
         "a new store": ("STORES__NEW__BACKEND", "STORES__NEW__BACKEND", UNREACHED),
-        "no setting": ("STORES__LOCAL", "STORES__LOCAL", UNREACHED),
+        "no setting": ("STORES__LOCAL", "STORES__LOCAL", NO_NAME),
         "nothing": ("", "", UNREACHED),
         "profile": ("PROFILES__CI__DEFAULT_STORE", "PROFILES__CI__DEFAULT_STORE", UNREACHED),
         "not ASCII": ("STORES__LOCAL__PATſ", "…", UNREACHED),
@@ -298,6 +298,14 @@ def test_a_variable_that_sets_nothing_is_refused(file: Path, variable: str, show
     message = refused(file, environ={"KEYWRIGHT__STORES__LOCAL__SIZE": "x", f"KEYWRIGHT__{variable}": "x"})
 
     assert message == f"environment variable KEYWRIGHT__{shown}: {rule}"
+
+
+@pytest.mark.parametrize("variable", ["KEYWRIGHT_STORES__LOCAL__PATH", "keywright_plugin__audit__path"])
+def test_a_variable_with_one_underscore_is_refused(file: Path, variable: str) -> None:
+    """It was meant to set something, and would be ignored."""
+    expected = f"environment variable {variable}: has one underscore after KEYWRIGHT; write two: KEYWRIGHT__…"
+
+    assert refused(file, environ={variable: "x"}) == expected
 
 
 def test_a_variable_that_could_mean_two_tables_is_refused() -> None:

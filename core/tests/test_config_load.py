@@ -30,7 +30,7 @@ KID = "must be text with no other braces than {name} and {version}, and not empt
 LONG_KID = "must have at most 1024 characters; choose a shorter one"
 SYNTAX = "check the quotes and brackets there"
 TWICE = "invalid TOML: a key or table is given twice; keep one of them"
-ATTRIBUTES = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
+ATTRIBUTES = "must be a table of strings, whole numbers, true or false, and lists and tables of them"
 KEY_NAMES = (
     "is not a valid key name: key names have only a-z, 0-9, '.', '_' and '-', in segments joined by '/' that "
     "start with a letter or digit; use something like cache.example.org or prod/jwt"
@@ -86,14 +86,18 @@ MISTAKES = {
     ),
     "two stores, no default": (
         STORE + '[stores.ci]\nbackend = "env"',
-        "default_store is not set, and there are several stores; available: ci, local",
+        (
+            "default_store is not set, and there are several stores; set it, as --store does not replace it; "
+            "available: ci, local"
+        ),
     ),
     "fourteen stores, no default": (
         "".join(f'[stores.s{number:02}]\nbackend = "env"\n' for number in range(14)),
-        "default_store is not set, and there are several stores; available: " + FOURTEEN,
+        "default_store is not set, and there are several stores; set it, as --store does not replace it; available: "
+        + FOURTEEN,
     ),
-    "plugins is not a list": ('plugins = "nix"', "plugins must be a list of texts"),
-    "plugins holds a number": ('plugins = ["nix", 1]', "plugins must be a list of texts"),
+    "plugins is not a list": ('plugins = "nix"', "plugins must be a list of strings"),
+    "plugins holds a number": ('plugins = ["nix", 1]', "plugins must be a list of strings"),
     "plugin twice": ('plugins = ["nix", "jose", "nix"]', "plugins names a plugin twice; list it once"),
     # stores
     "store is not a table": ('[stores]\nlocal = "sqlite"', "stores.local must be a table: [stores.local]"),
@@ -128,7 +132,7 @@ MISTAKES = {
     ),
     "seal dangles, none there": (
         STORE + 'seal = "master"',
-        "stores.local.seal names a seal that is not configured; available: none",
+        "stores.local.seal names a seal that is not configured; none is configured: add its table",
     ),
     "seal is not text": (STORE + "seal = true", "stores.local.seal must be text"),
     "seal is empty": (
@@ -207,8 +211,8 @@ MISTAKES = {
     "kid too long with its names": ('[keys.abc]\nkid = "' + "{name}" * 342 + '"', f"keys.abc.kid {LONG_KID}"),
     "kid empty": ('[keys.a]\nkid = ""', f"keys.a.kid {KID}"),
     "kid is not text": ("[keys.a]\nkid = 7", "keys.a.kid must be text"),
-    "labels is not a table": ('[keys.a]\nlabels = "team=x"', "keys.a.labels must be a table of texts"),
-    "label is a number": ("[keys.a]\nlabels = { user_id = 7 }", "keys.a.labels must be a table of texts"),
+    "labels is not a table": ('[keys.a]\nlabels = "team=x"', "keys.a.labels must be a table of strings"),
+    "label is a number": ("[keys.a]\nlabels = { user_id = 7 }", "keys.a.labels must be a table of strings"),
     "attributes is a list": ('[keys.a]\nattributes = ["sign"]', f"keys.a.attributes {ATTRIBUTES}"),
     "attribute is a fraction": ("[keys.a]\nattributes = { x = 1.5 }", f"keys.a.attributes {ATTRIBUTES}"),
     "attribute holds a date": ("[keys.a]\nattributes.x.y = [2030-01-01]", f"keys.a.attributes {ATTRIBUTES}"),
@@ -320,7 +324,7 @@ def test_a_profile_that_is_wrong(
 
 def test_a_profile_without_a_file_is_refused(tmp_path: Path) -> None:
     """A profile asked for where no file was found is refused, not forgotten."""
-    with refuses(ConfigError, "built-in defaults: profiles.ci is not configured; available: none"):
+    with refuses(ConfigError, "built-in defaults: profiles.ci is not configured; none is configured: add its table"):
         load_config(profile="ci", environ={"HOME": str(tmp_path)}, cwd=str(tmp_path))
 
 
@@ -409,7 +413,7 @@ def test_a_home_that_is_missing_does_not_show_the_environment(
 
     told = shown(caught.value)
     assert text_of(caught.value) == (
-        "built-in defaults: no home directory to keep keys in is known; set HOME, or configure a store"
+        "built-in defaults: the home directory is not known; set HOME, or configure a store"
     )
     assert "canary-4711" not in told
 

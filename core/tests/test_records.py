@@ -57,7 +57,7 @@ def test_states_are_stored_by_these_words() -> None:
 
 
 _DAMAGED = "a.json: the metadata is damaged; restore it from a backup"
-_NEWER = "a.json: the metadata was written by a newer keywright; upgrade this one to read it"
+_NEWER = "a.json: the metadata was written by a newer keywright; upgrade keywright"
 
 _INFO = RecordInfo(
     name="prod/jwt",

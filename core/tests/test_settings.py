@@ -39,7 +39,7 @@ TYPES: dict[SettingType, type] = {
 WRITTEN_OUT = f"{SECRET_RULE}; everyone who reads the configuration would see a secret written there"
 DURATION_RULE = "must be a whole number and a unit (s, m, h, d, w or y), such as 90d"
 SIZE_RULE = "must be a whole number that is a multiple of 8 from 128 to 8192"
-VALUES_RULE = "must be a table of texts, whole numbers, true or false, and lists and tables of them"
+VALUES_RULE = "must be a table of strings, whole numbers, true or false, and lists and tables of them"
 
 
 def written(value: object, *, base: str = "/etc") -> RawValue:
@@ -110,8 +110,8 @@ def test_a_value_becomes_its_type(setting: Setting, value: RawValue, parsed: obj
             (typed("0"),),
         ),
         "boolean": (Setting("s", "boolean"), "must be true or false", (written("true"), written(1), typed("yes"))),
-        "path": (Setting("s", "path"), "must be a path, as text", (written(1), written("\0"))),
-        "empty path": (Setting("s", "path"), "must be a path, as text, and not empty", (written(""),)),
+        "path": (Setting("s", "path"), "must be a path (a string)", (written(1), written("\0"))),
+        "empty path": (Setting("s", "path"), "must be a path (a string), and not empty", (written(""),)),
         "path of no such home": (
             Setting("s", "path"),
             "starts with ~, and no such home directory is known; write the path in full",
@@ -121,10 +121,10 @@ def test_a_value_becomes_its_type(setting: Setting, value: RawValue, parsed: obj
         "duration too long": (Setting("s", "duration"), "must be at most 36500d", (written("36501d"),)),
         "secret written out": (Setting("s", "secret"), WRITTEN_OUT, (written("hunter2"), typed("hunter2"))),
         "secret by another pointer": (Setting("s", "secret"), SECRET_RULE, (written({"value": "hunter2"}),)),
-        "list": (Setting("s", "list"), "must be a list of texts", (written("a"), written(["a", 1]))),
+        "list": (Setting("s", "list"), "must be a list of strings", (written("a"), written(["a", 1]))),
         "table": (
             Setting("s", "table"),
-            "must be a table of texts",
+            "must be a table of strings",
             (written("a"), typed("a=b"), written({"a": 1}), written({1: "a"})),
         ),
         "values": (
@@ -411,7 +411,7 @@ NO = "file: stores.a.s is not a setting of X"
     {
         "near": ({"bit": written(1)}, (BITS,), f"{NO} (did you mean 'bits'?); X has: bits"),
         "far": ({"zzz": written("1")}, (BITS, Setting("colour", "text", None)), f"{NO}; X has: bits, colour"),
-        "none": ({"bit": written(1)}, (), f"{NO}; X has no settings: remove it"),
+        "none": ({"bit": written(1)}, (), f"{NO}; remove it"),
         "missing": (
             {},
             (BITS,),

@@ -104,4 +104,4 @@ def test_a_key_inside_a_name_is_not_told() -> None:
     keys, warnings, _ = parse_trusted(f"{seed},b-1:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc")
 
     assert list(keys) == [f"{seed},b-1"]
-    assert warnings == ("key 1: the base64 padding is missing or of the wrong length; it was put right",)
+    assert warnings == ("key 1: the base64 padding is missing or of the wrong length; it was corrected",)

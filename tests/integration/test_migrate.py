@@ -107,8 +107,8 @@ def test_a_program_reads_json(keywright: Keywright) -> None:
         (
             ("--from", "files", "--to", "db", "--delete-source"), 2,
             (
-                "{home}/keywright.toml: default_store points a at store 'files', where it is to be removed, and not at "
-                "'db'; change that first, or pass --allow-referenced"
+                "{home}/keywright.toml: default_store points a at store 'files', where it is to be removed, "
+                "and not at 'db'; set it to 'db' first, or pass --allow-referenced"
             ),
         ),
         (

@@ -57,7 +57,7 @@ def _told(line: Mapping[str, Any]) -> tuple[str, str, str, str]:
             'types = ["ed25519"]',
             ("generate", "a", "--type", "oct"),
             "generate of a is refused by plugin 'policy': rule 1 (*): allows the types ed25519, not oct; use "
-            "one of these, or change the rule",
+            "one of the types that it allows, or change the rule",
             id="type",
         ),
         pytest.param(
@@ -70,9 +70,8 @@ def _told(line: Mapping[str, Any]) -> tuple[str, str, str, str]:
         pytest.param(
             "sealed = true",
             ("generate", "a"),
-            "generate of a is refused by plugin 'policy': rule 1 (*): requires a store with a seal, and store "
-            "'files' has "
-            "none; set a seal for it, or pass another --store",
+            "generate of a is refused by plugin 'policy': rule 1 (*): requires a store with a seal, and "
+            "store 'files' has none; set stores.files.seal, or pass another --store",
             id="seal",
         ),
     ],

@@ -45,8 +45,8 @@ class Sealed(NamedTuple):
         """What is said where the payload of a version does not open."""
         return (
             f"error: {reference} in store 'main': seals.master: seal {self.seal!r} does not open the payload: "
-            f"wrong {SETTING[self.seal]}, or a modified record\nhint: correct {SETTING[self.seal]}, add the "
-            f"old one to previous, or restore the record from a backup\n"
+            f"wrong {SETTING[self.seal]}, or a modified record\nhint: set {SETTING[self.seal]} to the one "
+            "in use, add the old one to previous, or restore the record\n"
         ).encode()
 
     @property
@@ -54,8 +54,8 @@ class Sealed(NamedTuple):
         """What is said where nothing is sealed, for the master key opens nothing."""
         return (
             f"error: b@1 in store 'main': seals.master: seal {self.seal!r} does not open the keys in this "
-            f"store: wrong {SETTING[self.seal]}, or damaged records\nhint: correct {SETTING[self.seal]}, or "
-            f"add the old one to previous, and run `keywright doctor`\n"
+            f"store: wrong {SETTING[self.seal]}, or damaged records\nhint: set {SETTING[self.seal]} to "
+            "the one in use, or add it to previous, and run `keywright doctor`\n"
         ).encode()
 
     def configure(self, *, is_sealed: bool = True, more: str = "") -> None:

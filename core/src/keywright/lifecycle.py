@@ -101,16 +101,17 @@ def newest_in_use(infos: Sequence[RecordInfo], now: datetime) -> RecordInfo | No
     return None if primary(infos, now) is None else coming[-1]
 
 
-def why_not(infos: Sequence[RecordInfo], now: datetime) -> tuple[str, str]:
-    """Why no version signs, from the state of the newest that would; and what to do."""
+def why_not(infos: Sequence[RecordInfo], now: datetime, option: str = "") -> tuple[str, str]:
+    """Why no version signs, from the state of the newest that would; and what to do, by commands with `option`."""
     known = phases(infos, now)
     waiting = [one.info for one in known if one.phase is Phase.ANNOUNCED]
     first = min(waiting, key=_activation, default=None)
     announced = f"signs from {_activation(first):%Y-%m-%d %H:%M:%S} UTC" if first is not None else ""
-    hint = f"run `keywright rotate {infos[0].name if infos else 'NAME'}{'' if first is None else ' --activate-in 0s'}`"
+    name = infos[0].name if infos else "NAME"
+    hint = f"run `keywright rotate {name}{option}{'' if first is None else ' --activate-in 0s'}`"
     enabled = _to_enable(infos, now)
     if enabled is not None:
-        hint = f"run `keywright enable {enabled.reference}`, or {hint}"
+        hint = f"run `keywright enable {enabled.reference}{option}`, or {hint}"
     if first is not None:
         hint = f"wait until then, or {hint}"
     active = [one for one in known if _supersedes(one.info) and _active(one.info, now)]

@@ -263,9 +263,7 @@ def decode_info(data: bytes, *, where: str, revision: str = "") -> RecordInfo:
     except (ValueError, RecursionError):
         raise _damaged(where) from None
     if isinstance(written_by, int) and written_by > METADATA_VERSION:
-        raise CorruptedStoreError(
-            f"{where}: the metadata was written by a newer keywright", hint="upgrade this one to read it"
-        )
+        raise CorruptedStoreError(f"{where}: the metadata was written by a newer keywright", hint="upgrade keywright")
     try:
         if members.keys() != _MEMBERS or type(written_by) is not int or written_by != METADATA_VERSION:
             raise ValueError("members")

@@ -23,7 +23,7 @@ from keywright_audit.verify import Finding, verify
 
 Fill = Callable[[int], list[bytes]]
 LINES = 6
-CHANGED = "is not as it was written"
+CHANGED = "was modified after it was written"
 MISSING = "does not follow the line before it: lines between are missing, or changed"
 
 
@@ -265,10 +265,10 @@ def test_verify_tells_each_fault_and_exits_1(run: Run, log: Path, fill: Fill) ->
     done, as_json = run("verify"), run("verify", "--json")
 
     missing = "does not follow the line before it: lines between are missing, or changed"
-    assert _result(done) == (1, f"{log}: line 1 is not as it was written\n{log}: line 3 {missing}\n", "")
+    assert _result(done) == (1, f"{log}: line 1 was modified after it was written\n{log}: line 3 {missing}\n", "")
     assert as_json.returncode == 1
     assert json.loads(as_json.stdout)["faults"] == [
-        {"line": 1, "what": "changed", "message": "line 1 is not as it was written"},
+        {"line": 1, "what": "changed", "message": "line 1 was modified after it was written"},
         {"line": 3, "what": "missing", "message": f"line 3 {missing}"},
     ]
 

@@ -25,7 +25,9 @@ SEGMENTS = (
     "not an encrypted token (JWE): expected 5 segments separated by dots; pass the whole token, without quotes "
     "or spaces"
 )
-BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the whole token"
+BASE64 = (
+    "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the whole token, without quotes"
+)
 NO_ENC = "the header of the token has no enc that is text; get a new token from its issuer"
 MEANS_NOTHING = "the header of the token has {}, which its alg does not use; ask the issuer for a token without it"
 IV_LENGTH = (

@@ -31,7 +31,9 @@ TEXT = "not a token: not ASCII text, or more than 262144 bytes; pass the token i
 SEGMENTS = (
     "not a signed token (JWS): expected 3 segments separated by dots; pass the whole token, without quotes or spaces"
 )
-BASE64 = "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the whole token"
+BASE64 = (
+    "the {} of the token is not canonical base64url without padding (RFC 7515 §2); copy the whole token, without quotes"
+)
 JSON = (
     "the {} of the token is not one JSON object in UTF-8 with each member once and nothing around it; get a "
     "new token from its issuer"
@@ -53,7 +55,7 @@ ZIP = (
 )
 BROKEN = "the signature of the token is not valid; it was modified, or signed with another key: reject it"
 OTHER_ALGORITHM = "the token was signed with an algorithm that its key does not allow; reject the token"
-OTHER_KEY = "none of the keys has the kid of the token; reject the token"
+OTHER_KEY = "none of the keys has the kid of the token; pass the key with that kid, or reject the token"
 
 
 def seal(first: str, second: str, algorithm: str = "sha256") -> str:

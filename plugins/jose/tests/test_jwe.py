@@ -62,7 +62,7 @@ WRAP = names("A256KW")
 AGREE = names("ECDH-ES", "A128GCM")
 RSA = create_rsa_key(2048)
 MEMBERS = {"agree": ["epk"], "agree and wrap": ["epk"], "gcm": ["iv", "tag"]}
-ANOTHER = "none of the keys has the kid of the token; reject the token"
+ANOTHER = "none of the keys has the kid of the token; pass the key with that kid, or reject the token"
 CANNOT = "the token cannot be decrypted with this key; it was modified, or encrypted for another key: reject it"
 
 
@@ -283,7 +283,7 @@ NONE_DECRYPTS = (
 
 
 def cannot(type: str, algorithm: str, able: str = "") -> str:
-    can = f"it can with: {able}" if able else "it encrypts with none"
+    can = f"it can with: {able}" if able else "pass a key that encrypts, such as one of type x25519"
     return f"a key of type {type} does not encrypt with {algorithm}; {can}"
 
 
@@ -479,7 +479,7 @@ def test_the_drift_has_a_bound() -> None:
 Rings = Callable[[str], KeyRing]
 
 NONE = (
-    "box may not decrypt: version 1 is retired, version 2 is disabled; have the data encrypted for a version that may"
+    "box may not decrypt: version 1 is retired, version 2 is disabled; have the data encrypted for an enabled version"
 )
 NOT_OCT = (
     "a key of type oct does not encrypt with ECDH-ES; it can with: A128KW, A192KW, A256KW, A128GCMKW, A192GCMKW, "

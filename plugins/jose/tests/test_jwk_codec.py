@@ -272,7 +272,10 @@ _NO_NUMBER = "a JWK cannot carry a number of more than 4300 digits; remove that 
 _NO_NAME = "the JWK has a member whose name is not text; remove that attribute"
 _JSON = "the JWK has a value that JSON cannot represent; remove that attribute"
 _ATTRIBUTES_LARGE = "the JWK has more than 65536 bytes; remove large attributes"
-_OCT_PUBLIC = "an oct key has no public half to encode: its verifiers need the secret; use an asymmetric key type"
+_OCT_PUBLIC = (
+    "an oct key has no public half to encode: its verifiers need the secret; pass --secret to "
+    "export the secret, or use an asymmetric key type"
+)
 _NESTED: object = json.loads("[" * 32 + "]" * 32)
 
 

@@ -239,7 +239,7 @@ def test_a_bound_signer_is_used_again() -> None:
     assert partial(verify, jws_encode({}, bound))(checks).payload == b"{}"
 
 
-NO_VERSION = "no version of this key verifies with these algorithms; bind it with another"
+NO_VERSION = "no version of this key verifies with these algorithms; pass an algorithm of the key"
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_octets_are_oct_keys(types: Types, octets: bytes) -> None:
 
 
 _ED25519_SECRET = "the secret half of an ed25519 key must have 32 bytes (RFC 8032 §5.1.5); pass the seed only"
-_ED25519_PUBLIC = "the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone"
+_ED25519_PUBLIC = "the public half of an ed25519 key must have 32 bytes (RFC 8032 §5.1.5); pass the point only"
 _ED25519_NOT_CANONICAL = (
     "the public half of an ed25519 key must encode y below 2^255 - 19 (RFC 8032 §5.1.3); import another key"
 )
@@ -179,7 +179,7 @@ def test_a_key_has_halves_that_belong_together(types: Types, keys: Keys, name: s
     own = keys[name].public or b""
     wrong = own[:-1] + bytes([own[-1] ^ 1])
 
-    assert _refusal(types, Key(name)) == (f"this {name} key has neither a secret nor a public half; pass at least one")
+    assert _refusal(types, Key(name)) == f"this {name} key has neither a secret nor a public half; pass at least one"
     assert _refusal(types, Key(name, secret=keys[name].secret, public=wrong)) == (
         f"the public half of this {name} key does not belong to its secret half; import a key whose halves match"
     )

@@ -383,7 +383,7 @@ def test_a_line_that_is_no_such_object_is_refused(nix_command: Run, key_file: st
         "is not a JSON object with a text as fingerprint, or has a duplicate member; "
         'write {"fingerprint": TEXT} on each line'
     )
-    no_list = "has signatures that are not a list of texts or objects; pass a list, or leave them out"
+    no_list = "has signatures that are not a list of strings or objects; pass a list, or leave them out"
     kinds: list[object] = ["x", 1, None, [1], ["x", {}], {}]
     cases = {
         no_object: [

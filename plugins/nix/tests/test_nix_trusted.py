@@ -131,7 +131,7 @@ def test_several_things_of_one_key() -> None:
         f"key 2: {COMMENT}",
         "key 2: a comma follows it, and Nix ignores what comes after that; separate keys by spaces",
         f"key 4 (a#b): {COMMENT}",
-        "key 4 (a#b): the base64 padding is missing or of the wrong length; it was put right",
+        "key 4 (a#b): the base64 padding is missing or of the wrong length; it was corrected",
         "key 4 (a#b) is listed under another name too, and counts once; remove one",
     ]
     assert malformed == 2

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from nix_messages import ODD_NAME
+from nix_messages import UNPRINTABLE
 from nix_signing import refusal
 
 import keywright
@@ -19,6 +19,8 @@ from keywright.errors import ConfigError, KeyNotFoundError, KeywrightError, Poli
 from keywright_nix.cli.trusted import published_keys
 
 DAY = timedelta(days=1)
+OTHERS = "pass the NAMEs of Nix keys"
+ODD_NAME = f"the name of the Nix key {UNPRINTABLE}; {OTHERS}"
 Trusted = Callable[..., tuple[int, str, str]]
 
 
@@ -165,7 +167,7 @@ def test_no_version_that_verifies(ring: KeyRing) -> None:
     ring.compromise("a@1")
 
     with refusal(
-        PolicyError, ("no version of a verifies now, so it should not be trusted; create one with `keywright rotate a`")
+        PolicyError, "no version of a verifies now, so it should not be trusted; create one with `keywright rotate a`"
     ):
         names(ring, "a")
     with refusal(
@@ -216,10 +218,10 @@ def test_a_key_in_another_format_is_given_out_by_name(ring: KeyRing) -> None:
 
 
 def test_a_key_that_nix_cannot_trust_is_refused_by_name(ring: KeyRing) -> None:
-    type_ = "the nix format carries ed25519 keys, and this one is of type ec-p256; use another format, such as jwk"
+    type_ = f"the nix format carries ed25519 keys, and this one is of type ec-p256; {OTHERS}"
     colon = (
         "the kid of this key cannot be a Nix key name: it has a colon, and for Nix the name ends at the first one; "
-        "choose one with --kid"
+        f"{OTHERS}"
     )
     comment = "its Nix name has a '#', which begins a comment in nix.conf; create a key with another name"
     ring.generate("a", type="ec-p256", format="jwk")

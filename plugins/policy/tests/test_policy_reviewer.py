@@ -45,7 +45,7 @@ NO_SIZE = (
 )
 NO_END = "requires keys that expire within 365d, and this one never expires; pass --expires, or set its expires_in"
 NO_AGE = (
-    "requires keys of at most 365d, and store 'local' does not know the age of this one; keep it in a store with "
+    "requires keys of at most 365d, and store 'local' has no creation time of this one; keep it in a store with "
     "metadata, or change the rule"
 )
 TOO_SMALL = "requires rsa keys of at least 3072 bits, and this one has {}; use a larger one, or change the rule"
@@ -53,18 +53,22 @@ OBJECTIONS: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]]
     "type": (
         {},
         {"types": ["ed25519", "oct"]},
-        "allows the types ed25519, oct, not rsa; use one of these, or change the rule",
+        "allows the types ed25519, oct, not rsa; use one of the types that it allows, or change the rule",
     ),
     "type, unknown": (
         {"key_type": ""},
         {"types": ["ed25519"]},
-        "allows the types ed25519, not an unknown one; use one of these, or change the rule",
+        "allows the types ed25519, not an unknown one; use one of the types that it allows, or change the rule",
     ),
-    "format": ({}, {"formats": "nix"}, "allows the formats nix, not jwk; use one of these, or change the rule"),
+    "format": (
+        {},
+        {"formats": "nix"},
+        "allows the formats nix, not jwk; use one of the formats that it allows, or change the rule",
+    ),
     "format, unknown": (
         {"format": None},
         {"formats": "nix"},
-        "allows the formats nix, not an unknown one; use one of these, or change the rule",
+        "allows the formats nix, not an unknown one; use one of the formats that it allows, or change the rule",
     ),
     "too small": ({"bits": 3071}, {"minimum_bits": {"rsa": 3072}}, TOO_SMALL.format(3071)),
     "too small to move": ({"operation": "migrate"}, {"minimum_bits": {"rsa": 3072}}, TOO_SMALL.format(2048)),
@@ -72,7 +76,7 @@ OBJECTIONS: Mapping[str, tuple[Mapping[str, object], Mapping[str, object], str]]
     "no seal": (
         {},
         {"sealed": True},
-        "requires a store with a seal, and store 'local' has none; set a seal for it, or pass another --store",
+        "requires a store with a seal, and store 'local' has none; set stores.local.seal, or pass another --store",
     ),
     "export": (
         {"operation": "export"},

@@ -38,7 +38,7 @@ def test_a_refused_key_is_not_made() -> None:
         assert ring.generate("dev/jwt", type="oct").reference == "dev/jwt@1"
     assert text_of(caught.value) == (
         "generate of prod/jwt is refused by plugin 'policy': rule 1 (prod/*): allows the types ed25519, not "
-        "oct; use one of these, or change the rule"
+        "oct; use one of the types that it allows, or change the rule"
     )
 
 

@@ -84,7 +84,7 @@ def test_names_say_which_keys_a_rule_is_for(names: object, has: list[str], has_n
 
 
 NAMES_RULE = "rule 1: names must be names of keys, or beginnings of them with a * at the end, such as prod/*"
-TEXTS_RULE = "must be a text, or a list of texts that is not empty"
+TEXTS_RULE = "must be a string, or a list of strings that is not empty"
 BITS_RULE = (
     "rule 1: minimum_bits must be a table of key types and whole numbers from 1 to 1000000, such as { rsa = 3072 }"
 )

@@ -29,8 +29,8 @@ from keywright_seal.seals import MasterKeySeal
 KEY = bytes(range(32))
 PAYLOAD = Secret(b"a canary that must not sing")
 REFUSAL = (
-    "seal {0!r} does not open the payload: wrong {1}, or a modified record; correct {1}, add the old one to "
-    "previous, or restore the record from a backup"
+    "seal {0!r} does not open the payload: wrong {1}, or a modified record; set {1} to the one in use, add "
+    "the old one to previous, or restore the record"
 )
 COSTS = Derivation(ARGON2ID, (19, 2, 1), bytes(16))
 Counted = Callable[..., tuple[OpenedEnvelopeSeal, list[Derivation]]]
@@ -143,7 +143,7 @@ def test_what_is_too_large_is_no_key() -> None:
     for payload, context in ((Secret(huge), b"a"), (PAYLOAD, huge)):
         with pytest.raises(SealError) as caught:
             OPENED.seal(payload, context)
-        assert text_of(caught.value) == ("seal 'master-key' accepts payloads of up to 1 GiB; larger data is not a key")
+        assert text_of(caught.value) == "seal 'master-key' accepts payloads of up to 1 GiB; larger data is not a key"
 
 
 @pytest.fixture

@@ -163,7 +163,8 @@ def test_too_little_memory_says_so() -> None:
         derive_root_key(passphrase, derivation)
 
     assert text_of(caught.value) == (
-        "seal 'passphrase' has not enough memory for Argon2id; free memory, or lower its costs for new payloads"
+        "seal 'passphrase' does not have enough memory for Argon2id; free memory, or lower its setting "
+        "memory for new payloads"
     )
     assert_hidden(passphrase, everything_in(caught.value))
 
@@ -230,7 +231,8 @@ def test_scrypt_is_called_by_its_name_where_memory_is_short(monkeypatch: pytest.
         derive_root_key(Secret(b"correct horse"), Derivation(SCRYPT, (17, 8, 1), bytes(16)))
 
     assert text_of(caught.value) == (
-        "seal 'passphrase' has not enough memory for scrypt; free memory, or lower its costs for new payloads"
+        "seal 'passphrase' does not have enough memory for scrypt; free memory, or lower its setting memory for "
+        "new payloads"
     )
 
 
@@ -244,6 +246,6 @@ def test_refusals_name_the_setting_and_show_no_passphrase(passphrase: Opener) ->
     with pytest.raises(SealError) as sealing:
         other.seal(PAYLOAD, b"a")
 
-    assert "correct passphrase, add the old one to previous" in text_of(unsealing.value)
-    assert "correct passphrase, or add the old one to previous" in text_of(sealing.value)
+    assert "set passphrase to the one in use, add the old one to previous" in text_of(unsealing.value)
+    assert "set passphrase to the one in use, or add it to previous" in text_of(sealing.value)
     assert_hidden(Secret(b"c4n4ry battery staple"), everything_in(unsealing.value) + repr(other))

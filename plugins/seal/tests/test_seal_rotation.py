@@ -15,8 +15,8 @@ Opener = Callable[..., OpenedEnvelopeSeal]
 PAYLOAD = Secret(b"a canary that must not sing")
 OLD, NEW, STRANGE = "a0" * 32, "b1" * 32, "c2" * 32
 STRANGER = (
-    "seal 'master-key' does not open the keys in this store: wrong key, or damaged records; correct key, or "
-    "add the old one to previous, and run `keywright doctor`"
+    "seal 'master-key' does not open the keys in this store: wrong key, or damaged records; set key to the "
+    "one in use, or add it to previous, and run `keywright doctor`"
 )
 
 

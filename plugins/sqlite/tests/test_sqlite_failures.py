@@ -44,7 +44,10 @@ UNSYNCED = (
     ": the system could not confirm that the write is on disk; check the disk, then look at the store before you "
     "try again"
 )
-READ_ONLY = ": this user may not write the file or its directory, nothing was written; use a writable place"
+READ_ONLY = (
+    ": this user may not write the file or its directory, nothing was written; run as its owner, or "
+    "set `path` to a file in a directory that you can write to"
+)
 NOT_OPENED = (
     ": the database, its -wal or its -shm file cannot be opened; nothing was written; check that you may read "
     "and write its directory"
@@ -130,7 +133,10 @@ def test_a_disk_that_takes_nothing_leaves_no_store(path: str, run: Run) -> None:
     """Where the new store does not fit, no store and no file is left."""
     answer = run(LIMITED, "100").communicate()[0].decode()
 
-    error = f"StoreUnavailableError {path}: the store cannot be created, nothing was written: File too large; None\n"
+    error = (
+        f"StoreUnavailableError {path}: the store cannot be created, nothing was written: File too large; "
+        f"set `path` to a file in a directory that you can write to\n"
+    )
     assert answer == f"{error}\n{error}\n"
     assert os.listdir(os.path.dirname(path)) == []
 

@@ -163,7 +163,8 @@ def test_files_open_to_others_are_refused(path: str, opened: Opener, make: Make,
         pass
 
     assert text_of(caught.value) == (
-        f"{path}{end} is open to other users; run `chmod 600 {path}{end}`, and replace the keys if others may have "
+        f"{path}{end} is open to other users; if it is a store, run `chmod 600 {path}{end}`, and replace the keys "
+        f"if others may have "
         "read them"
     )
 
@@ -324,7 +325,8 @@ def test_an_open_store_whose_file_was_replaced_is_damage(
         pytest.param(
             lambda path: os.chmod(path, 0o644),
             AccessDeniedError,
-            "{0} is open to other users; run `chmod 600 {0}`, and replace the keys if others may have read them",
+            "{0} is open to other users; if it is a store, run `chmod 600 {0}`, and replace the keys if others "
+            "may have read them",
             id="opened to others",
         ),
         pytest.param(

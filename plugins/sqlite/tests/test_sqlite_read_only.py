@@ -19,7 +19,10 @@ Make = Callable[..., Record]
 Opener = Callable[..., AbstractContextManager[WritableStore]]
 Unprivileged = Callable[[Callable[[], str]], str]
 
-REFUSED = "{}: this user may not write the file or its directory, nothing was written; use a writable place"
+REFUSED = (
+    "{}: this user may not write the file or its directory, nothing was written; run as its owner, or "
+    "set `path` to a file in a directory that you can write to"
+)
 _OWN = "SELECT name, version, payload, info FROM record WHERE name > ''"
 
 

@@ -308,7 +308,10 @@ MOUNT = {
     "file": (
         "{what} in {path}: the file system is mounted read-only, nothing was written; remount it, or use another store"
     ),
-    "sqlite": ("{path}: this user may not write the file or its directory, nothing was written; use a writable place"),
+    "sqlite": (
+        "{path}: this user may not write the file or its directory, nothing was written; run as its "
+        "owner, or set `path` to a file in a directory that you can write to"
+    ),
 }
 
 

@@ -19,8 +19,8 @@ from keywright.cli.io import Progress
 CLOSED = "error: standard output is closed\nhint: redirect it, or pass -o FILE\n"
 
 FULL = (
-    "error: cannot write to standard output (No space left on device)\nhint: the command took effect: check with "
-    "`keywright show` before you repeat it\n"
+    "error: cannot write to standard output (No space left on device)\nhint: if the command changes a key, "
+    "it took effect: check with `keywright show` before you repeat it\n"
 )
 
 ABSENT = "error: store 'default' has no key c\nhint: create it with `keywright generate c`, or pass another --store\n"

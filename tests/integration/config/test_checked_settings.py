@@ -383,7 +383,7 @@ POLICY = '[plugin.policy]\nrules = [{ names = "a", types = ["oct"] }]\n'
             STORE + POLICY + "[keys.a]\n",
             5,
             "generate of a is refused by plugin 'policy': rule 1 (a): allows the types oct, not ed25519; use "
-            "one of these, or change the rule",
+            "one of the types that it allows, or change the rule",
             id="what a rule forbids",
         ),
     ],

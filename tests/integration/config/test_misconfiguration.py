@@ -82,7 +82,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "a variable that is not text": (
         "+[stores.other]\nbackend='env'\nvariables={a=1}",
         "stores.other.variables",
-        "table of texts",
+        "table of strings",
     ),
     "a variable of nothing": ("+[stores.other]\nbackend='env'\nvariables={a=''}", "stores.other.variables", "variable"),
     "a variable for no key name": (

@@ -204,7 +204,7 @@ def test_stores_that_do_not_open(ring: Ring) -> None:
             "store 'absent': given settings: stores.absent.backend: no store backend is called 'absent'; installed: "
             "chain, env, file, memory, sqlite"
         ),
-        "store 'bad': given settings: stores.bad.path is missing; store backend 'file' needs it: a path, as text",
+        "store 'bad': given settings: stores.bad.path is missing; store backend 'file' needs it: a path (a string)",
         f"store 'damaged': {ring.db} is not a SQLite database; restore it from a backup, or set `path` to another file",
         f"a@1 in {ring.keys}: the directory may be read by other users; run `chmod 0700` on it",
         f"store 'plain': {ring.home / 'plain'} is not a directory; set `path` to a directory",
@@ -254,7 +254,7 @@ def test_a_broken_store(ring: Ring) -> None:
         "the hinge: it creaks; oil it",
         f"store 'x': a plugin failed with RuntimeError; {report}",
         f"a in store 'x': a plugin failed with KeyError; {report}",
-        "b@1 in store 'x': the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5); give the point alone",
+        "b@1 in store 'x': the public half of an ed25519 key must have 32 bytes (RFC 8032 §5.1.5); pass the point only",
         f"store 'x': a plugin failed with ValueError; {report}",
     ]
 
@@ -297,7 +297,7 @@ def test_keys_that_are_declared(ring: Ring) -> None:
             "old in store 'file': its rotation is overdue: version 1 was created at 2027-01-01T12:00:00Z, "
             "and keys.old.rotate_every is 90d; run `keywright rotate --due old`"
         ),
-        ("never in store 'db': is declared as keys.never, but does not exist; run `keywright ensure never`"),
+        "never in store 'db': is declared as keys.never, but does not exist; run `keywright ensure never`",
         (
             "var in store 'env': no environment variable for key \"var@1\" is set; set KEYWRIGHT_KEY_VAR to the key, "
             "or KEYWRIGHT_KEY_VAR_FILE to the path of a file with the key"
@@ -362,7 +362,7 @@ def test_declared_keys_in_a_chain(ring: Ring) -> None:
     }
 
     assert ring.findings(keys, stores=chained) == [
-        ("never in chain 'both': is declared as keys.never, but does not exist; run `keywright ensure never`"),
+        "never in chain 'both': is declared as keys.never, but does not exist; run `keywright ensure never`",
         (
             "old in chain 'both': its rotation is overdue: version 1 was created at 2027-01-01T12:00:00Z, "
             "and keys.old.rotate_every is 90d; run `keywright rotate --due old`"

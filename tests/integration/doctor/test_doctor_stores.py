@@ -246,7 +246,10 @@ def test_files_of_a_database(ring: Ring) -> None:
 def test_a_database_open_to_others(ring: Ring) -> None:
     """It does not open, and the finding says why; seen while it is open, it is said once."""
     ring.make("a", store="db")
-    said = f"is open to other users; run `chmod 600 {ring.db}`, and replace the keys if others may have read them"
+    said = (
+        f"is open to other users; if it is a store, run `chmod 600 {ring.db}`, and replace the keys if others may "
+        "have read them"
+    )
     with ring.open(store="db") as opened:
         assert [*opened.examine()] == []
         os.chmod(ring.db, 0o644)

@@ -106,7 +106,7 @@ def test_no_version_will_do(ring: Rings, refused: Refused) -> None:
         opened.encrypter("box@1")
     with refused(
         PolicyError,
-        "box@1 may not decrypt: version 1 is retired; have the data encrypted for a version that may",
+        "box@1 may not decrypt: version 1 is retired; have the data encrypted for an enabled version",
     ):
         opened.decrypter("box@1")
     opened.disable("box@2")
@@ -118,7 +118,7 @@ def test_no_version_will_do(ring: Rings, refused: Refused) -> None:
         opened.encrypter("box")
     with refused(
         PolicyError,
-        "box may not decrypt: version 1 is retired, version 2 is disabled; have the data encrypted for a version that "
-        "may",
+        "box may not decrypt: version 1 is retired, version 2 is disabled; have the data encrypted for an "
+        "enabled version",
     ):
         opened.decrypter("box")

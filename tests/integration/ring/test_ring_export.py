@@ -172,7 +172,7 @@ def test_lenience_reads_and_writes_odd_names() -> None:
         ),
         pytest.param(
             Secret(b""), {"from_": "jwk", "to": "nix"}, MalformedKeyError,
-            "the data is empty, where a key is expected; pass the key in FILE or on standard input",
+            "the data is empty, where a key is expected; pass the key on standard input",
             id="nothing",
         ),
         pytest.param(
@@ -215,8 +215,8 @@ def test_lenience_reads_and_writes_odd_names() -> None:
         ),
         pytest.param(
             NIX, {"from_": "nix", "to": "jwkk"}, UnknownPluginError,
-            "no format is called 'jwkk' (did you mean 'jwk'?); installed: jwk, nix; left out by the setting `plugins`: "
-            "audit, env, file, policy, seal, sqlite",
+            "no format is called 'jwkk' (did you mean 'jwk'?); installed: jwk, nix; the setting `plugins` "
+            "leaves out: audit, env, file, policy, seal, sqlite",
             id="no such format",
         ),
         pytest.param(

@@ -230,7 +230,7 @@ LATE = timezone(timedelta(hours=-12))
         pytest.param(
             {"bits": 256},
             ConfigError,
-            "bits is not a setting of key type 'ed25519'; key type 'ed25519' has no settings: remove it",
+            "bits is not a setting of key type 'ed25519'; remove it",
             id="a setting that the type does not have",
         ),
         pytest.param(

@@ -167,7 +167,7 @@ def test_lenience_without_a_report_or_a_meaning(ring: Rings) -> None:
     assert ring().import_key("a", OCT, lenient=True).kid == "hmac"
 
 
-EMPTY = "the data is empty, where a key is expected; pass the key in FILE or on standard input"
+EMPTY = "the data is empty, where a key is expected; pass the key on standard input"
 LABEL = "label x must be printable text of at most 256 bytes"
 
 
@@ -201,7 +201,7 @@ LABEL = "label x must be printable text of at most 256 bytes"
             Secret(b"no key at all"),
             {},
             FormatError,
-            "the data: unrecognized key format; check it, or pass --format; installed formats: jwk, nix",
+            "the data: unrecognized key format; convert it to an installed format; installed formats: jwk, nix",
             id="no format claims it",
         ),
         pytest.param(

@@ -334,7 +334,10 @@ def test_stores_of_other_kinds_as_sources(ring: Rings, plain: dict[str, Secret])
         list(opened.migrate(from_="main", to="env"))
     moved = list(opened.migrate(from_="hsm", to="main"))
     assert [(one.reference, one.outcome) for one in moved] == [("b@1", "failed"), ("c@1", "copied")]
-    assert text_of(moved[0].error) == "the secret half of b@1 never leaves store 'hsm'; rotate it into the other one"
+    assert text_of(moved[0].error) == (
+        "the secret half of b@1 never leaves store 'hsm'; keep it there, or "
+        "create a new key with `keywright --store NAME generate b`"
+    )
 
 
 def test_what_the_target_cannot_hold_is_told(ring: Rings) -> None:
@@ -473,9 +476,8 @@ def test_what_is_for_good_is_settled_by_hand(
     moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, allow_referenced=True))
 
     told = (
-        f"a@1 in store 'new' is {states[0]}, and in store 'old' it is {states[1]}, which no migration resolves; "
-        f"to have "
-        f"it so in both, run `keywright --store {way[0]} {way[1]} a@1`, and then the same command with --update"
+        f"a@1 in store 'new' is {states[0]}, and in store 'old' it is {states[1]}, which no migration "
+        f"resolves; run `keywright --store {way[0]} {way[1]} a@1`, then this command with --update"
     )
     assert [(one.reference, one.outcome, text_of(one.error)) for one in moved] == [("a@1", "conflict", told)]
     assert everything(two, "new") == before
@@ -584,7 +586,14 @@ def test_an_update_that_is_not_kept_is_found_out(two: KeyRing, monkeypatch: pyte
     moved = list(two.migrate(from_="old", to="new", update=True, delete_source=True, allow_referenced=True))
 
     assert [(one.reference, one.outcome, text_of(one.error)) for one in moved] == [
-        ("a@1", "failed", "a@1 was not read back from store 'new' as it was written; it was not moved")
+        (
+            "a@1",
+            "failed",
+            (
+                "a@1 was not read back from store 'new' as it was written; run `keywright doctor`, "
+                "then the same command again"
+            ),
+        )
     ]
     assert list(everything(two, "old")) == ["a@1"]
 

@@ -127,7 +127,14 @@ def test_what_comes_back_as_something_else_is_damage(
     moved = list(mine.migrate(from_="old", to="new"))
 
     assert told(moved) == [
-        ("a@1", "failed", "a@1 was not read back from store 'new' as it was written; it was not moved")
+        (
+            "a@1",
+            "failed",
+            (
+                "a@1 was not read back from store 'new' as it was written; run `keywright doctor`, "
+                "then the same command again"
+            ),
+        )
     ]
 
 
@@ -362,8 +369,8 @@ def test_a_seal_that_would_refuse_is_told(ring: Rings, two_stores: Tables, canar
 
 
 IN_USE = (
-    "{} points a at store 'old', where it is to be removed, and not at 'new'; change that first, or "
-    "pass --allow-referenced"
+    "{} points a at store 'old', where it is to be removed, and not at 'new'; set it to 'new' first, or pass "
+    "--allow-referenced"
 )
 
 

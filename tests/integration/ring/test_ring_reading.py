@@ -124,12 +124,12 @@ def test_stores_that_are_not_used_are_not_looked_at(ring: Rings, refused: Refuse
     with refused(
         UnknownPluginError,
         "given settings: stores.x.backend: no store backend is called 'cloud'; installed: chain, memory, "
-        "memory-signing; left out by the setting `plugins`: audit, env, file, policy, seal, sqlite",
+        "memory-signing; the setting `plugins` leaves out: audit, env, file, policy, seal, sqlite",
     ):
         opened.names(store="x")
     with refused(
         ConfigError,
-        ("given settings: stores.y.path is not a setting of store backend 'memory'; store backend 'memory' has: id"),
+        "given settings: stores.y.path is not a setting of store backend 'memory'; store backend 'memory' has: id",
     ):
         opened.names(store="y")
     with refused(ConfigError, "given settings: stores.z is not configured; available: main, x, y"):

@@ -79,8 +79,8 @@ def test_a_payload_needs_the_seal_that_it_was_made_with(
     for opened, has in ((unsealed, "no seal"), (other, "'reversing'")):
         with refused(
             SealError,
-            f"a@1 is sealed with 'memory', and store 'main' has {has}; set stores.main.seal to the seal it was made "
-            "with",
+            f"a@1 is sealed with 'memory', and store 'main' has {has}; set stores.main.seal to the name of a "
+            f"table in seals with seal = 'memory'",
         ):
             opened.load("a")
     put(sealed, "a", sealed.export("a", secret=True))
@@ -203,7 +203,9 @@ def test_the_first_line_says_which_seal(payload: bytes, name: str | None) -> Non
             id="another name",
         ),
         pytest.param(
-            lambda payload: payload + b"\n", "is not as it was written; restore it from a backup", id="a line feed more"
+            lambda payload: payload + b"\n",
+            "was modified after it was written; restore it from a backup",
+            id="a line feed more",
         ),
         pytest.param(
             lambda payload: payload[:4],
@@ -212,7 +214,7 @@ def test_the_first_line_says_which_seal(payload: bytes, name: str | None) -> Non
         ),
         pytest.param(
             lambda payload: b"a-1:tVeHVMaFaKi8lieGBErmScEOuxlSJLA7eO6IPrT1VGc=",
-            "is not as it was written; restore it from a backup",
+            "was modified after it was written; restore it from a backup",
             id="a public key",
         ),
     ],
@@ -240,8 +242,8 @@ def test_settings_of_seals_are_read_when_the_seal_is_used(
     assert [*opened.names()] == []
     with refused(
         UnknownPluginError,
-        "given settings: seals.x.seal: no seal is called 'hsm'; installed: memory; left out by the setting `plugins`: "
-        "audit, env, file, policy, seal, sqlite",
+        "given settings: seals.x.seal: no seal is called 'hsm'; installed: memory; the setting `plugins` "
+        "leaves out: audit, env, file, policy, seal, sqlite",
     ):
         opened.open_store("x")
     with refused(
@@ -288,8 +290,8 @@ def test_a_store_that_does_not_open_is_asked_again(
 
 
 NOT_ADDED = (
-    "store 'main' has keys {}, which its seal 'memory' does not open; nothing was written; configure the "
-    "seal that they have, and migrate them into a store with this one"
+    "store 'main' has keys {}, which its seal 'memory' does not open; nothing was written; set "
+    "stores.main.seal back to their seal, then run `keywright migrate` to a store with this one"
 )
 
 

@@ -169,14 +169,15 @@ def test_what_fails_is_never_not_found(
     assert told == []
     if goes_on:
         assert opened.show("a").name == opened.show("a").name == "a"
-        assert told == [f"chain 'both' goes on without store 'ci', which is not reached: {error}"]
+        assert told == [f"chain 'both' continues without store 'ci', which is not available: {error}"]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         pytest.param(
-            {"stores": ["ci", "prdo"]}, "stores names a store that is not configured (did you mean 'prod'?)",
+            {"stores": ["ci", "prdo"]}, ("stores names a store that is not configured (did you mean 'prod'?); "
+                                        "available: both, ci, prod"),
             id="misspelt",
         ),
         pytest.param(
@@ -330,7 +331,10 @@ def test_a_store_that_cannot_be_asked_is_named(
 
     with refused(
         KeyNotFoundError,
-        "store 'main' has no key a; create it with `keywright generate a`, or pass another --store (not asked: old)",
+        (
+            "store 'main' has no key a; create it with `keywright generate a`, or pass another --store (could "
+            "not be read: old)"
+        ),
     ):
         opened.show("a")
     for make in (opened.generate, opened.ensure):

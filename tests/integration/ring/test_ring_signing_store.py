@@ -32,7 +32,10 @@ def test_a_key_is_made_and_used_inside(ring: Rings, refused: Refused) -> None:
     assert opened.open_store().get("a", 1).payload is None
     assert opened.load("a").secret is None
     assert opened.export("a").startswith(b"a-1:")
-    with refused(NotExportableError, "the secret half of a@1 never leaves store 'hsm'; sign with it there"):
+    with refused(
+        NotExportableError,
+        "the secret half of a@1 never leaves store 'hsm'; leave out --secret, or sign with `keywright sign a`",
+    ):
         opened.export("a", secret=True)
 
 

@@ -100,7 +100,7 @@ def is_terminal() -> bool:
 
 def shown_path(path: str) -> str:
     """A path as given, for a message; a placeholder if it looks like a key or a token instead."""
-    return "the file named there, whose name looks like a key or token," if looks_like_a_secret(path) else path
+    return "the argument, which looks like a key or token and not like a path" if looks_like_a_secret(path) else path
 
 
 def printable(text: str) -> str:
@@ -116,7 +116,7 @@ def _failed(error: OSError) -> Exception:
         return ReaderGoneError()
     return StoreUnavailableError(
         f"cannot write to standard output ({error.strerror})",
-        hint="the command took effect: check with `keywright show` before you repeat it",
+        hint="if the command changes a key, it took effect: check with `keywright show` before you repeat it",
     )
 
 

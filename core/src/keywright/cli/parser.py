@@ -141,7 +141,7 @@ class CommandLine:
         options = [*unknown, *(one for one in following[:1] if one.startswith("-"))]
         for option in (one.partition("=")[0] for one in options):
             if len(option) < 2 or not _FLAG_LETTERS.issuperset(option[1:]):
-                named = option if re.fullmatch(_PLAIN_OPTION, option) else "an option of a command"
+                named = option if re.fullmatch(_PLAIN_OPTION, option) else "the option of a command"
                 raise ConfigError(f"{named} must follow the command", hint=hint)
         return len(arguments) - len(following)
 

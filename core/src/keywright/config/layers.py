@@ -270,10 +270,11 @@ def listed(names: Iterable[str]) -> str:
     """A hint that lists the names, sorted and cut after a dozen."""
     ordered = sorted(names)
     more = ", …" if len(ordered) > _MOST_LISTED else ""
-    return f"available: {', '.join(ordered[:_MOST_LISTED]) or 'none'}{more}"
+    return f"available: {', '.join(ordered[:_MOST_LISTED])}{more}" if ordered else "none is configured: add its table"
 
 
 _PREFIX: Final = "KEYWRIGHT__"
+_MISSPELT: Final = tuple(f"KEYWRIGHT_{section.upper()}__" for section in SECTIONS)
 _AS_UNDERSCORE: Final = str.maketrans("-./", "___")
 
 
@@ -284,9 +285,13 @@ def environment_layer(environ: Environment, below: Layer, base: str) -> Layer:
     reached so. Relative paths start from `base`.
 
     Raises:
-        ConfigError: a variable with that prefix matches no configured table or more than one, or two variables
-            reach one setting.
+        ConfigError: a variable with that prefix matches no configured table or more than one, two variables reach one
+            setting, or one has a single underscore after `KEYWRIGHT`.
     """
+    for variable in environ:
+        if variable.upper().startswith(_MISSPELT):
+            source = f"environment variable {_shown_variable(variable)}"
+            raise ConfigError(f"{source}: has one underscore after KEYWRIGHT", hint=f"write two: {_PREFIX}…")
     variables = sorted(name for name in environ if name[: len(_PREFIX)].upper() == _PREFIX)
     layer = Layer()
     if not variables:
@@ -320,19 +325,19 @@ def _place_of(variable: str, source: str, spellings: Mapping[str, list[tuple[str
     if rest.lower() in TOP_SETTINGS:
         return (rest.lower(),)
     table, _, setting = rest.rpartition("__")
-    places = spellings.get(table, [])
+    places = spellings.get(table) or spellings.get(rest, [])
     if not places:
         section, _, name = table.partition("__")
         known = [spelling.removeprefix(f"{section}__") for spelling in spellings if spelling.startswith(f"{section}__")]
         tables = [dotted(*place) for found in spellings.values() for place in found]
         raise ConfigError(
             f"{source}: matches no configured table{did_you_mean(name, known)}",
-            hint=f"use {_PREFIX}STORES__NAME__SETTING (or SEALS, KEYS); {listed(tables)}",
+            hint=f"use {_PREFIX}STORES__NAME__SETTING (or SEALS, KEYS), or {_PREFIX}DEFAULT_STORE; {listed(tables)}",
         )
     if len(places) > 1:
         both = " and ".join(dotted(*place) for place in sorted(places))
         raise ConfigError(f"{source}: could mean {both}", hint="use --option, which is not ambiguous")
-    if not is_setting_name(setting.lower()):
+    if table not in spellings or not is_setting_name(setting.lower()):
         raise ConfigError(f"{source}: names no setting of {dotted(*places[0])}", hint="add __ and the setting's name")
     return (*places[0], setting.lower())
 

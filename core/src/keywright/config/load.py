@@ -143,9 +143,7 @@ def _with_a_store(layer: Layer, environ: Environment) -> Layer:
         return layer
     directory = user_directory("XDG_DATA_HOME", os.path.join(".local", "share"), environ)
     if directory is None:
-        raise ConfigError(
-            f"{_BUILT_IN}: no home directory to keep keys in is known", hint="set HOME, or configure a store"
-        )
+        raise ConfigError(f"{_BUILT_IN}: the home directory is not known", hint="set HOME, or configure a store")
     backend = RawValue("sqlite", "stores.default.backend", _BUILT_IN, directory)
     path = RawValue(os.path.join(directory, "keywright", "keys.db"), "stores.default.path", _BUILT_IN, directory)
     layer.tables["stores"] = {"default": {"backend": backend, "path": path}}
@@ -227,7 +225,10 @@ def _found(name: RawValue, tables: Collection[str], what: str) -> str:
 
 def _only_store(stores: Collection[str], source: str) -> RawValue:
     if len(stores) > 1:
-        raise ConfigError(f"{source}: default_store is not set, and there are several stores", hint=listed(stores))
+        raise ConfigError(
+            f"{source}: default_store is not set, and there are several stores",
+            hint=f"set it, as --store does not replace it; {listed(stores)}",
+        )
     return RawValue(next(iter(stores)), "default_store", "the only store", "")
 
 

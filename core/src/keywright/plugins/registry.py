@@ -309,7 +309,7 @@ class Registry:
         failed = "".join(f". {failure}" for failure in self._failures)
         none = "none" if self._plugins else "none (`keywright plugins` prints what was searched)"
         installed = ", ".join(sorted(known)) or none
-        left_out = f"; left out by the setting `plugins`: {', '.join(self._left_out)}" if self._left_out else ""
+        left_out = f"; the setting `plugins` leaves out: {', '.join(self._left_out)}" if self._left_out else ""
         unused = "".join(f". {folder}: {NOT_SEARCHED}" for folder in passed_over())
         what = f"no {role} is called {shown_name(name)!r}{did_you_mean(name, known)}"
         raise UnknownPluginError(what, hint=f"installed: {installed}{left_out}{failed}{unused}")

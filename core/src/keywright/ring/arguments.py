@@ -39,9 +39,7 @@ def check_encoded_key(data: Secret | None) -> Secret:
     if data is None:
         raise MalformedKeyError("a key must be bytes or a Secret", hint="encode text first")
     if not data:
-        raise MalformedKeyError(
-            "the data is empty, where a key is expected", hint="pass the key in FILE or on standard input"
-        )
+        raise MalformedKeyError("the data is empty, where a key is expected", hint="pass the key on standard input")
     return data
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from keywright.ring.context import Operations, RingContext
     from keywright.ring.stores import OpenStore
 
+_BELONG: Final = "check that the data, the signature and the key belong together"
 _SIGNING_KEY: Final = "pass the name of a key for signatures; `keywright generate NAME` creates one"
 
 _T = TypeVar("_T")
@@ -221,7 +222,8 @@ class Verifier(CachedBinding[tuple[BoundVerifier, ...]]):
                 continue
             return bound
         raise InvalidSignatureError(
-            f"the signature is not valid under any version of {self._name} that may verify", hint="check the data"
+            f"the signature is not valid under any version of {self._name} that may verify",
+            hint=_BELONG,
         )
 
     def _summary(self) -> str:
@@ -295,7 +297,8 @@ def signer(
     wanted = parse_reference(reference)
 
     def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> BoundKey:
-        info = _primary(wanted, infos, now, use="that signs", other="does not sign, {} does")
+        option = context.stores.option(opened, wanted.name)
+        info = _primary(wanted, infos, now, option, use="that signs", other="does not sign, {} does")
         return context.operations.run(
             lambda: context.operations.describe("bind", opened, info),
             lambda: _bind_signer(context.registry, opened, info, algorithm),
@@ -322,7 +325,8 @@ def encrypter(context: RingContext, reference: str, store: str | None, refresh: 
     wanted = parse_reference(reference)
 
     def bind(opened: OpenStore, infos: Sequence[RecordInfo], now: datetime) -> EncryptionKey:
-        primary = _primary(wanted, infos, now, use="to encrypt for", other="is not encrypted for now, {} is")
+        option = context.stores.option(opened, wanted.name)
+        primary = _primary(wanted, infos, now, option, use="to encrypt for", other="is not encrypted for now, {} is")
         info = opened.described(primary)
         key = context.operations.load(opened, info) if info.public is None else public_half(info)
         return EncryptionKey(info.name, info.version, info.kid, key)
@@ -381,11 +385,13 @@ def _verifying_until(infos: Sequence[RecordInfo], now: datetime) -> Iterator[dat
         yield from (one.superseded, one.verifies_until)
 
 
-def _primary(reference: Reference, infos: Sequence[RecordInfo], now: datetime, *, use: str, other: str) -> RecordInfo:
+def _primary(
+    reference: Reference, infos: Sequence[RecordInfo], now: datetime, option: str, *, use: str, other: str
+) -> RecordInfo:
     """The primary, if the reference names it; `use` is what it is for, and `other` that it is not another version."""
     info = lifecycle.primary(infos, now)
     if info is None:
-        reason, hint = lifecycle.why_not(infos, now)
+        reason, hint = lifecycle.why_not(infos, now, option)
         raise PolicyError(f"{reference.name} has no version {use}: {reason}", hint=hint)
     if reference.version not in (None, info.version):
         raise PolicyError(f"{reference} {other.format(info.reference)}", hint="leave the version out")
@@ -414,7 +420,7 @@ def _able_versions(
             for one in lifecycle.phases(infos, now)
             if reference.version in (None, one.info.version)
         )
-        raise PolicyError(f"{reference} may not {verify}: {phases}", hint=f"have the data {signed} a version that may")
+        raise PolicyError(f"{reference} may not {verify}: {phases}", hint=f"have the data {signed} an enabled version")
     return able
 
 
@@ -457,7 +463,7 @@ def verify(
             f"the signature is not valid under {wanted}", hint="check the data, or leave out the version"
         )
     raise InvalidSignatureError(
-        f"the signature is not valid under any version of {wanted} that may verify", hint="check the data"
+        f"the signature is not valid under any version of {wanted} that may verify", hint=_BELONG
     )
 
 
@@ -504,7 +510,7 @@ def choose_algorithm(
         UnsupportedOperationError: the type cannot sign, or not with the algorithm that was asked for.
         PolicyError: the key is for another algorithm or use.
     """
-    unable = f"{reference} is of type {key_type.name}, which cannot sign"
+    unable = f"{reference} is of type {key_type.name}, which cannot {operation}"
     if not key_type.algorithms:
         raise UnsupportedOperationError(unable, hint=_SIGNING_KEY)
     if requested is not None and requested not in key_type.algorithms:

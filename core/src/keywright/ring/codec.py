@@ -125,7 +125,7 @@ def find_format(
     *,
     subject: str = "the data",
     ambiguous: str = "pass --format",
-    unknown: str = "check it, or pass --format",
+    unknown: str = "convert it to an installed format",
 ) -> Format:
     """The one format that recognizes the bytes.
 
@@ -326,7 +326,7 @@ class KeyCodec:
         except (FormatError, InvalidKeyError) as error:
             raise self._damaged(info, f"does not decode: {error}", error.hint) from None
         if not is_canonical:
-            raise self._damaged(info, "is not as it was written")
+            raise self._damaged(info, "was modified after it was written")
         if (key.type, key.kid, key.public) != (info.key_type, info.kid, info.public):
             raise self._damaged(info, "is another key than its metadata says")
         return key

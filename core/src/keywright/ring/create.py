@@ -274,7 +274,8 @@ def _check_new(context: RingContext, opened: OpenStore, name: str, *, store: str
     if opened.writable.versions(name):
         raise KeyExistsError(
             f"store {opened.name!r} has {name} already",
-            hint=f"create its next version with `keywright rotate {name}`, or with `import --as-new-version`",
+            hint=f"create its next version with `keywright rotate {name}{context.stores.option(opened, name)}`, or "
+            "with `import --as-new-version`",
         )
     if allow_duplicate:
         return

@@ -404,7 +404,7 @@ class _Examination:
             self._hold(opened, name)
         # A name that has only tombstones was destroyed on purpose, unless it is still declared.
         if table is not None or not is_destroyed:
-            yield from self._lifecycle(infos, subject, table)
+            yield from self._lifecycle(opened, infos, subject, table)
 
     def _in_chain(self, chain: str, table: KeyConfig) -> Iterator[Problem]:
         """What is wrong with a declared name that is looked for in a chain, beside what is wrong with its records."""
@@ -416,7 +416,7 @@ class _Examination:
             return
         refusal = _tried(subject, lambda: opened.writable)
         if infos:
-            yield from self._lifecycle(infos, subject, table)
+            yield from self._lifecycle(opened, infos, subject, table)
             if isinstance(refusal, Problem) and table.common()["rotate_every"] is not None:
                 yield refusal
         elif not isinstance(refusal, Problem):
@@ -436,10 +436,13 @@ class _Examination:
             self._context.registry.key_type(key.type).validate(key)
         return _Half.NONE if key.public is None or info.state is State.DESTROYED else _Half.PUBLIC
 
-    def _lifecycle(self, infos: Sequence[RecordInfo], subject: str, table: KeyConfig | None) -> Iterator[Problem]:
+    def _lifecycle(
+        self, opened: OpenStore, infos: Sequence[RecordInfo], subject: str, table: KeyConfig | None
+    ) -> Iterator[Problem]:
         now = self._context.clock()
         if lifecycle.primary(infos, now) is None:
-            reason, hint = lifecycle.why_not(infos, now)
+            option = self._context.stores.option(opened, infos[-1].name)
+            reason, hint = lifecycle.why_not(infos, now, option)
             yield Problem(subject, f"no version signs: {reason}", hint)
             return
         rotate_every = None if table is None else table.common().optional_duration("rotate_every")

@@ -127,7 +127,7 @@ def _check_unused(context: RingContext, name: str, source: str, target: str) -> 
     if setting is not None:
         raise setting.error(
             f"points {name} at store {source!r}, where it is to be removed, and not at {target!r}",
-            hint="change that first, or pass --allow-referenced",
+            hint=f"set it to {target!r} first, or pass --allow-referenced",
         )
 
 
@@ -403,8 +403,7 @@ class Migrator:
         return ConflictError(
             f"{subject} is {copy.info.state.value}, and in store {source!r} it is {info.state.value}, which no "
             f"migration resolves",
-            hint=f"to have it so in both, run `keywright --store {behind} {command} {info.reference}`, and then the "
-            "same command with --update",
+            hint=f"run `keywright --store {behind} {command} {info.reference}`, then this command with --update",
         )
 
     # Removing
@@ -507,7 +506,7 @@ def _read(opened: OpenStore, info: RecordInfo) -> PlainVersion:
     if opened.signing is not None and record.payload is None and record.info.state is not State.DESTROYED:
         raise UnsupportedOperationError(
             f"the secret half of {info.reference} never leaves store {opened.name!r}",
-            hint="rotate it into the other one",
+            hint=f"keep it there, or create a new key with `keywright --store NAME generate {info.name}`",
         )
     complete = opened.described(record.info)
     # As the format writes it: a store without metadata may have another spelling, which others would not take back.
@@ -594,6 +593,6 @@ def _compared(one: PlainVersion, target: OpenStore, revision: Revision) -> Revis
             )
         raise CorruptedStoreError(
             f"{one.info.reference} was not read back from store {target.name!r} as it was written",
-            hint="it was not moved",
+            hint="run `keywright doctor`, then the same command again",
         )
     return revision

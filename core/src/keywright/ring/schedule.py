@@ -128,7 +128,7 @@ def _judge(context: RingContext, opened: OpenStore, infos: tuple[RecordInfo, ...
         if any(one.phase is Phase.ANNOUNCED for one in phases(infos, now)):
             return None
         name = infos[-1].name
-        reason, hint = why_not(infos, now)
+        reason, hint = why_not(infos, now, context.stores.option(opened, name))
         silenced = PolicyError(
             f"no version of {name} signs, so it is not rotated automatically: {reason}",
             hint=f"{hint} by hand, or leave out {context.config.key(name).path}.rotate_every",
@@ -141,12 +141,12 @@ def _judge(context: RingContext, opened: OpenStore, infos: tuple[RecordInfo, ...
     if newest.created is not None:
         return None
     hint = (
-        "rotate it by hand, and the next version has a time"
+        f"run `keywright rotate {newest.name}`; the new version will have a creation time"
         if opened.capabilities.writable
-        else f"leave out {context.config.key(newest.name).path}.rotate_every, or migrate it to a store that knows"
+        else f"leave out {context.config.key(newest.name).path}.rotate_every, or migrate it to a store with metadata"
     )
     unknown = UnsupportedOperationError(
-        f"store {opened.name!r} cannot tell when {newest.reference} was made, so it is unknown when it is due",
+        f"store {opened.name!r} has no creation time of {newest.reference}, so it is unknown when it is due",
         hint=hint,
     )
     return Due(newest.name, newest, None, error=unknown)

@@ -145,7 +145,7 @@ class StoreSeal:
         raise SealError(
             f"{info.reference} is sealed with {made_with!r}, and store {store!r} has "
             f"{('no seal' if self.name is None else repr(self.name))}",
-            hint=f"set stores.{store}.seal to the seal it was made with",
+            hint=f"set stores.{store}.seal to the name of a table in seals with seal = {made_with!r}",
         )
 
     def renewed(self, payload: Secret, info: RecordInfo) -> Secret | None:
@@ -215,7 +215,7 @@ class StoreSeal:
         )
         raise SealError(
             f"store {store!r} has {found}, which its seal {self.name!r} does not open; nothing was written",
-            hint="configure the seal that they have, and migrate them into a store with this one",
+            hint=f"set stores.{store}.seal back to their seal, then run `keywright migrate` to a store with this one",
         )
 
     def _stored_before(self) -> Iterator[Secret]:

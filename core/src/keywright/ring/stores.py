@@ -10,6 +10,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from keywright import lifecycle
+from keywright.config.layers import listed
 from keywright.errors import (
     ConfigError,
     KeyNotFoundError,
@@ -253,7 +254,8 @@ def check_secret(key: Key, info: RecordInfo, opened: OpenStore) -> Key:
         )
     if opened.capabilities.keys_stay_inside:
         raise NotExportableError(
-            f"the secret half of {info.reference} never leaves store {opened.name!r}", hint="sign with it there"
+            f"the secret half of {info.reference} never leaves store {opened.name!r}",
+            hint=f"leave out --secret, or sign with `keywright sign {info.name}`",
         )
     raise NotExportableError(
         f"{info.reference} is a public key, imported without its secret half", hint="ask its owner to sign"
@@ -292,12 +294,14 @@ class Chain:
         self._write_to = options.optional_text("write_to")
         self._skips = options.text("on_unavailable") == "skip"
 
-        def refuse(setting: str, rule: str) -> ConfigError:
-            return ConfigError(f"{table.source}: {table.path}.{setting} {rule}")
+        def refuse(setting: str, rule: str, hint: str | None = None) -> ConfigError:
+            return ConfigError(f"{table.source}: {table.path}.{setting} {rule}", hint=hint)
 
         for name in self.stores:
             if name not in stores:
-                raise refuse("stores", f"names a store that is not configured{did_you_mean(name, stores)}")
+                raise refuse(
+                    "stores", f"names a store that is not configured{did_you_mean(name, stores)}", listed(stores)
+                )
             if stores[name].backend == CHAIN:
                 raise refuse("stores", f"names {name!r}, which is a chain itself; name its stores")
         if not self.stores or len(set(self.stores)) < len(self.stores):
@@ -367,7 +371,7 @@ class Chain:
 
     def _report(self, store: str, error: StoreUnavailableError) -> None:
         self._report_skipped(
-            store, f"chain {self.name!r} goes on without store {store!r}, which is not reached: {error}"
+            store, f"chain {self.name!r} continues without store {store!r}, which is not available: {error}"
         )
 
     def _not_written(self, opened: OpenStore, name: str) -> OpenStore:
@@ -447,6 +451,14 @@ class Stores:
     def configured(self, name: str | None) -> StoreConfig:
         """The table of the store that the configuration has for a key. Raises: ConfigError, as `get`."""
         return self._config.store(None if name is None else self._config.key(name).common().optional_text("store"))
+
+    def option(self, opened: OpenStore, name: str) -> str:
+        """` --store NAME`, for a command in a hint that would use another store by itself; else empty."""
+        try:
+            usual = self.configured(name)
+        except ConfigError:
+            return f" --store {opened.name}"
+        return "" if usual.backend == CHAIN or usual.name == opened.name else f" --store {opened.name}"
 
     def chain(self, table: StoreConfig) -> Chain:
         """The chain of this table. Raises: ConfigError, as `Chain`."""
@@ -540,7 +552,7 @@ class Stores:
         now = self._clock()
         info = lifecycle.primary(infos, now)
         if info is None:
-            reason, hint = lifecycle.why_not(infos, now)
+            reason, hint = lifecycle.why_not(infos, now, self.option(opened, infos[-1].name))
             raise PolicyError(
                 f"{reference} has no version that signs: {reason}",
                 hint=f"name a version, such as {infos[-1].reference}; to sign, {hint}",
@@ -550,12 +562,14 @@ class Stores:
     def not_found(self, opened: OpenStore, name: str) -> KeyNotFoundError:
         """The error for a name that a store lacks, with the store that has it."""
         holders, silent = self.elsewhere(opened, name)
-        unasked = f" (not asked: {', '.join(silent)})" if silent else ""
+        unasked = f" (could not be read: {', '.join(silent)})" if silent else ""
         asked = f"store {opened.name!r}" if opened.chain is None else f"chain {opened.chain}"
         none = f"{asked} has no key {name}"
         if not holders:
             return KeyNotFoundError(
-                none, hint=f"create it with `keywright generate {name}`, or pass another --store{unasked}"
+                none,
+                hint=f"create it with `keywright generate {name}{self.option(opened, name)}`, or pass another --store"
+                f"{unasked}",
             )
         first = holders[0]
         way = f"move it with `keywright migrate --from {first} --to {opened.name} {name}`, or pass --store {first}"

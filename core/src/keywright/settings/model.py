@@ -69,13 +69,13 @@ class Setting(NamedTuple):
 _RULES: Final[dict[str, str]] = {
     "text": "text",
     "boolean": "true or false",
-    "path": "a path, as text",
+    "path": "a path (a string)",
     "duration": "a whole number and a unit (s, m, h, d, w or y), such as 90d",
     "secret": 'given as { env = "VARIABLE" } or { file = "PATH" }',
     "secrets": 'a list of { env = "VARIABLE" } and { file = "PATH" }, one for each secret',
-    "list": "a list of texts",
-    "table": "a table of texts",
-    "values": "a table of texts, whole numbers, true or false, and lists and tables of them",
+    "list": "a list of strings",
+    "table": "a table of strings",
+    "values": "a table of strings, whole numbers, true or false, and lists and tables of them",
     "tables": "a list of tables",
 }
 

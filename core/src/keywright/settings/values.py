@@ -46,11 +46,12 @@ def check_options(
     declared = {setting.name: setting for setting in settings}
     for name, value in given.items():
         if name not in declared:
-            near = [other for other in (*declared, *beside) if other != name]
+            suggestion = did_you_mean(name, [other for other in (*declared, *beside) if other != name])
             if name in _RENAMED:
                 raise value.error("was renamed in keywright 0.2", hint=f"use {_RENAMED[name]}")
             raise value.error(
-                f"is not a setting of {owner}{did_you_mean(name, near)}", hint=_available(owner, declared)
+                f"is not a setting of {owner}{suggestion}",
+                hint=f"{owner} has: {', '.join(declared)}" if declared else None if suggestion else "remove it",
             )
     for name, setting in declared.items():
         if name not in given and setting.default is REQUIRED:
@@ -61,10 +62,6 @@ def check_options(
             for name, setting in declared.items()
         }
     )
-
-
-def _available(owner: str, declared: Mapping[str, Setting]) -> str:
-    return f"{owner} has: {', '.join(declared)}" if declared else f"{owner} has no settings: remove it"
 
 
 def _default(setting: Setting) -> object:
@@ -116,7 +113,7 @@ def _path(_setting: Setting, given: RawValue) -> object:
     if not isinstance(given.value, str) or "\0" in given.value:
         return _WRONG
     if not given.value:
-        raise given.error("must be a path, as text, and not empty")
+        raise given.error("must be a path (a string), and not empty")
     if given.value.startswith("~") and os.path.expanduser(given.value) == given.value:
         raise given.error("starts with ~, and no such home directory is known", hint="write the path in full")
     return os.path.normpath(os.path.join(given.base, os.path.expanduser(given.value)))

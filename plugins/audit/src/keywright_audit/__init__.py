@@ -15,8 +15,8 @@ __all__ = ["KEYWRIGHT_API", "SETTINGS"]
 KEYWRIGHT_API = 1
 
 SETTINGS: Final = (
-    Setting("path", "path", None, "the file that lines are appended to; made by the first; default: nothing is logged"),
-    Setting("required", "boolean", False, "refuse whatever cannot be logged beforehand"),
+    Setting("path", "path", None, "the file of the log; the first line creates it; default: nothing is logged"),
+    Setting("required", "boolean", False, "refuse operations that cannot be logged first"),
 )
 
 

@@ -89,7 +89,7 @@ class _Chain:
         if self._foreign:
             self._account(number, line)
         if not line.is_sound:
-            self.faults.append(Finding(number, "changed", "is not as it was written"))
+            self.faults.append(Finding(number, "changed", "was modified after it was written"))
         elif line.previous != self.last:
             self._link(number, line.previous)
         if line.hash == self._expected:

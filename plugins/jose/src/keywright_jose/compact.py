@@ -72,7 +72,7 @@ def segment_octets(segment: str, which: str) -> bytes:
     if any(character.isspace() for character in segment):
         raise malformed("the token has a line break or a space in it", "paste it as one line")
     problem = f"the {which} of the token is not canonical base64url without padding (RFC 7515 §2)"
-    raise malformed(problem, COPY_AGAIN)
+    raise malformed(problem, f"{COPY_AGAIN}, without quotes")
 
 
 def unpadded(segment: str) -> str:
@@ -130,7 +130,10 @@ def meant_by(kid: str | None, keys: tuple[_N, ...], *, of_ring: bool) -> tuple[_
         )
     named = keys if kid is None else tuple(one for one in keys if not one.kid or one.kid == kid)
     if not named:
-        raise rejected("none of the keys has the kid of the token")
+        raise InvalidSignatureError(
+            "none of the keys has the kid of the token",
+            hint="pass the key with that kid, or reject the token",
+        )
     return named
 
 

@@ -375,7 +375,7 @@ def _candidates_of_bound(bound: tuple[BoundVerifier, ...], allowed: frozenset[st
     )
     if not found:
         raise UnsupportedOperationError(
-            "no version of this key verifies with these algorithms", hint="bind it with another"
+            "no version of this key verifies with these algorithms", hint="pass an algorithm of the key"
         )
     return found
 
@@ -409,7 +409,8 @@ def _algorithms(key: Key, allowed: frozenset[str] | None) -> tuple[str, ...]:
     found = tuple(one for one in able if own in (None, one) and (allowed is None or one in allowed))
     if not found:
         raise UnsupportedOperationError(
-            f"a key of type {key.type} verifies with none of the algorithms that are allowed", hint="allow its own"
+            f"a key of type {key.type} verifies with none of the algorithms that are allowed",
+            hint="pass an algorithm of this type",
         )
     return found
 

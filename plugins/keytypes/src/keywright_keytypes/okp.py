@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 _BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
 _POINT_PROBLEMS: Final = {
-    PointProblem.LENGTH: ("the public half of an ed25519 key has 32 bytes (RFC 8032 §5.1.5)", "give the point alone"),
+    PointProblem.LENGTH: (
+        "the public half of an ed25519 key must have 32 bytes (RFC 8032 §5.1.5)",
+        "pass the point only",
+    ),
     PointProblem.NOT_CANONICAL: (
         "the public half of an ed25519 key must encode y below 2^255 - 19 (RFC 8032 §5.1.3)",
         "import another key",

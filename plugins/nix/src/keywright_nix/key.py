@@ -137,7 +137,7 @@ def _padding_deviation(rest: Secret, *, canonical: bytes) -> str | None:
     if rest.reveal() == canonical:
         return None
     if not rest.reveal().strip(b"="):
-        return "the base64 padding is missing or of the wrong length; it was put right"
+        return "the base64 padding is missing or of the wrong length; it was corrected"
     if rest.reveal().rstrip(b"\n") == canonical:
         return "more than one line feed ends the key; they were left out"
     return "something follows the base64 padding; it was left out"
@@ -229,7 +229,7 @@ def _split(data: Secret) -> tuple[Secret, Secret]:
     if is_public or text.reveal().startswith(b"-----BEGIN "):
         kind = "an OpenSSH key" if is_public or text.reveal().startswith(b"-----BEGIN OPENSSH ") else "PEM"
         raise MalformedKeyError(
-            f"this is {kind}, not a Nix key", hint="read it with its own format; a Nix key is NAME:BASE64 on one line"
+            f"this is {kind}, not a Nix key", hint="pass NAME:BASE64 on one line, or another --format"
         )
     colon = text.reveal().find(b":")
     if colon < 0:

@@ -40,8 +40,8 @@ SPARE_BITS = (
     "the base64 of the Nix key is not canonical: its last character has unused bits set; "
     "copy it again, or pass --lenient"
 )
-PEM = "this is PEM, not a Nix key; read it with its own format; a Nix key is NAME:BASE64 on one line"
-OPENSSH = "this is an OpenSSH key, not a Nix key; read it with its own format; a Nix key is NAME:BASE64 on one line"
+PEM = "this is PEM, not a Nix key; pass NAME:BASE64 on one line, or another --format"
+OPENSSH = "this is an OpenSSH key, not a Nix key; pass NAME:BASE64 on one line, or another --format"
 
 
 def length(size: int) -> str:
@@ -51,7 +51,7 @@ def length(size: int) -> str:
 
 # Deviations, which a lenient reading accepts.
 LINES_JOINED = "the base64 is broken into lines; they were joined"
-PADDING_CHANGED = "the base64 padding is missing or of the wrong length; it was put right"
+PADDING_CHANGED = "the base64 padding is missing or of the wrong length; it was corrected"
 LINE_FEEDS_CUT = "more than one line feed ends the key; they were left out"
 REST_CUT = "something follows the base64 padding; it was left out"
 SPARE_BITS_IGNORED = "the last base64 character sets bits that belong to no byte; they were ignored"

@@ -142,7 +142,7 @@ def _texts(where: str, value: object) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
     named = tuple(text for text in texts if isinstance(text, str) and text)
     if not named or len(named) < len(texts):
-        _refuse(where, "a text, or a list of texts that is not empty")
+        _refuse(where, "a string, or a list of strings that is not empty")
     return named
 
 
@@ -266,7 +266,7 @@ def _of_what_is_stored(rule: Rule, request: ReviewRequest) -> Iterator[_Objectio
     for what, allowed, found in (("types", rule.types, request.key_type), ("formats", rule.formats, request.format)):
         if allowed is not None and found not in allowed:
             message = f"allows the {what} {', '.join(allowed)}, not {found or 'an unknown one'}"
-            yield message, "use one of these, or change the rule"
+            yield message, f"use one of the {what} that it allows, or change the rule"
     least = (rule.minimum_bits or {}).get(request.key_type)
     # What is migrated may be a tombstone, whose size is unknown.
     if least is not None and (request.bits is not None or request.operation != "migrate"):
@@ -278,7 +278,7 @@ def _of_what_is_stored(rule: Rule, request: ReviewRequest) -> Iterator[_Objectio
             yield f"{wanted}, and this one has {request.bits}", "use a larger one, or change the rule"
     if rule.sealed and not request.sealed:
         message = f"requires a store with a seal, and store {request.store!r} has none"
-        yield message, "set a seal for it, or pass another --store"
+        yield message, f"set stores.{request.store}.seal, or pass another --store"
 
 
 def _of_the_end(age: MaximumAge, request: ReviewRequest) -> Iterator[_Objection]:
@@ -292,7 +292,7 @@ def _of_the_end(age: MaximumAge, request: ReviewRequest) -> Iterator[_Objection]
 def _of_the_age(age: MaximumAge, request: ReviewRequest) -> Iterator[_Objection]:
     wanted = f"requires keys of at most {age.text}"
     if request.created is None:
-        message = f"{wanted}, and store {request.store!r} does not know the age of this one"
+        message = f"{wanted}, and store {request.store!r} has no creation time of this one"
         yield message, "keep it in a store with metadata, or change the rule"
     elif request.time - request.created > age.duration:
         created = format_time(request.created.replace(microsecond=0))

@@ -153,7 +153,7 @@ class OpenedEnvelopeSeal:
                 raise SealError(
                     f"seal {self._name!r} does not open the keys in this store: wrong {self._setting}, or damaged "
                     f"records",
-                    hint=f"correct {self._setting}, or add the old one to previous, and run `keywright doctor`",
+                    hint=f"set {self._setting} to the one in use, or add it to previous, and run `keywright doctor`",
                 )
             if self._chosen is None:
                 has_salt = self._template.kind != MASTER_KEY
@@ -176,7 +176,7 @@ class OpenedEnvelopeSeal:
                     return opened
         raise SealError(
             f"seal {self._name!r} does not open the payload: wrong {self._setting}, or a modified record",
-            hint=f"correct {self._setting}, add the old one to previous, or restore the record from a backup",
+            hint=f"set {self._setting} to the one in use, add the old one to previous, or restore the record",
         )
 
     def is_current(self, payload: Secret) -> bool:

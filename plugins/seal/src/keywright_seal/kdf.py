@@ -81,7 +81,10 @@ def derive_root_key(passphrase: Secret, derivation: Derivation) -> Secret:
             "install cryptography 44 or later with OpenSSL 3.2 or later",
         )
     except MemoryError:
-        lacking, hint = f"has not enough memory for {name}", "free memory, or lower its costs for new payloads"
+        lacking, hint = (
+            f"does not have enough memory for {name}",
+            "free memory, or lower its setting memory for new payloads",
+        )
     raise SealError(f"seal 'passphrase' {lacking}", hint=hint)
 
 

@@ -32,7 +32,7 @@ from keywright.files import (
 
 READ_ONLY: Final = Report(
     "{subject}: this user may not write the file or its directory, nothing was written",
-    "use a writable place",
+    "run as its owner, or set `path` to a file in a directory that you can write to",
     ReadOnlyStoreError,
 )
 LOOKUP: Final = ErrorTable(
@@ -43,7 +43,10 @@ LOOKUP: Final = ErrorTable(
 )
 _PLACING: Final = ErrorTable(
     denied=READ_ONLY,
-    other=Report("{subject}: the store cannot be created, nothing was written: {reason}"),
+    other=Report(
+        "{subject}: the store cannot be created, nothing was written: {reason}",
+        "set `path` to a file in a directory that you can write to",
+    ),
 )
 _SYNCING: Final = ErrorTable(
     other=Report(
@@ -59,7 +62,7 @@ _UNSAFE_FILE: Final = {
     ),
     "mode": Report(
         "{subject} is open to other users",
-        "run `chmod 600 {subject}`, and replace the keys if others may have read them",
+        "if it is a store, run `chmod 600 {subject}`, and replace the keys if others may have read them",
     ),
 }
 _UNSAFE_DIRECTORY: Final = {

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _REDACTED: Final = "<secret>"
 _PATHS: Final = {"sqlite": "keys.db", "file": "keys"}
 _STARTER: Final = """\
-# keywright.toml: which stores there are, and what keys should be. `keywright config check` checks it.
+# keywright.toml: the configured stores and keys. `keywright config check` checks it.
 # Any setting may be { env = "VARIABLE" } or { file = "PATH" }. Relative paths start from this file.
 
 default_store = "local"

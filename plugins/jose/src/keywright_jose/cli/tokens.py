@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 def configure_sign(parser: ArgumentParser) -> None:
     """Add the arguments of `jose jws sign`."""
     _add_key_options(parser, "the name of a key of the ring", "a JWK")
-    add_value(parser, "--algorithm", "ALGORITHM", "such as HS256 or ES256; needed unless the key says its own")
+    add_value(parser, "--algorithm", "ALGORITHM", "such as HS256 or ES256; needed unless the key has an alg")
     _add_pairs_option(parser, "--header", "one more member of the header")
-    add_value(parser, "--ttl", "DURATION", "set iat, nbf and exp: how long it is good, such as 15m, or in seconds")
-    parser.add_argument("file", nargs="?", metavar="CLAIMS", help="a JSON object; - or nothing: stdin")
+    add_value(parser, "--ttl", "DURATION", "set iat, nbf and exp: how long it is valid, such as 15m, or in seconds")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the file of a JSON object; default and -: stdin")
 
 
 def configure_verify(parser: ArgumentParser) -> None:
     """Add the arguments of `jose jws verify`."""
     _add_key_options(parser, "the name of a key of the ring", "a JWK or JWK Set")
-    allowed = "one that is allowed, such as ES256; needed unless the key says its own; may be repeated"
+    allowed = "an allowed one, such as ES256; needed unless the key has an alg (repeatable)"
     add_list(parser, "--algorithm", "ALGORITHM", allowed)
-    _add_pairs_option(parser, "--claim", "a claim that must be there and be just that")
+    _add_pairs_option(parser, "--claim", "a required claim, with exactly this value")
     drift = "how far the issuer's clock may be off, such as 30s, 10m at most (default: 0s)"
     add_value(parser, "--time-drift", "DURATION", drift)
     add_flag(parser, "--signature-only", "check no claims, and print the payload as it was signed")
-    parser.add_argument("file", nargs="?", metavar="TOKEN", help="the token; - or nothing: stdin")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the file of the token; default and -: stdin")
 
 
 def sign(arguments: Namespace, context: Context) -> int:
@@ -143,7 +143,7 @@ def configure_decrypt(parser: ArgumentParser) -> None:
     """Add the arguments of `jose jwe decrypt`."""
     _configure_key(parser, "a secret JWK, or a JWK Set of such")
     add_output(parser)
-    parser.add_argument("file", nargs="?", metavar="TOKEN", help="the token; - or nothing: stdin")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the file of the token; default and -: stdin")
 
 
 def _configure_key(parser: ArgumentParser, what: str) -> None:

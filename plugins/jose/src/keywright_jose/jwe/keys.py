@@ -113,7 +113,7 @@ def _refusal(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm) -> Ke
 def _check_key(key: Key, algorithm: KeyAlgorithm, content: ContentAlgorithm, operations: tuple[str, ...]) -> None:
     if key.type not in _TYPES.get(algorithm.way, ("oct",)):
         able = [one.name for one in KEY_ALGORITHMS.values() if key.type in _TYPES.get(one.way, ("oct",))]
-        can = f"it can with: {', '.join(able)}" if able else "it encrypts with none"
+        can = f"it can with: {', '.join(able)}" if able else "pass a key that encrypts, such as one of type x25519"
         raise UnsupportedOperationError(f"a key of type {key.type} does not encrypt with {algorithm.name}", hint=can)
     # A key for direct encryption says what it encrypts (RFC 7520 §5.6), or `dir`.
     names = ("dir", content.name) if algorithm.way == "direct" else (algorithm.name,)

@@ -121,7 +121,7 @@ class OctKind:
         """Refused: an `oct` key without `k` is not a key, and some programs read it as an empty one."""
         raise UnsupportedKeyError(
             "an oct key has no public half to encode: its verifiers need the secret",
-            hint="use an asymmetric key type",
+            hint="pass --secret to export the secret, or use an asymmetric key type",
         )
 
     def secret_members(self, key: Key) -> Members:

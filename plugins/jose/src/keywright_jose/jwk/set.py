@@ -41,7 +41,7 @@ def jwks(ring: KeyRing, names: Collection[str] = ()) -> dict[str, list[dict[str,
         PolicyError: no version of a name verifies, or two keys have one kid.
         UnsupportedKeyError: a key that was asked for is symmetric, has no kid, or cannot be a JWK.
         InvalidKeyError: a key is weak or wrong, so that verifiers would refuse the set.
-        ConfigError: `names` is not a list of texts.
+        ConfigError: `names` is not a list of strings.
     """
     from json import loads
 

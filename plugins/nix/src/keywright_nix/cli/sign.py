@@ -35,9 +35,9 @@ def configure_sign(parser: ArgumentParser) -> None:
     )
     parser.add_argument("cache", nargs="+", metavar="CACHE", help=cache)
     add_list(parser, "--key", "KEY", "a key of the ring, NAME or NAME@N; repeatable")
-    add_list(parser, "--key-file", "FILE", "a secret key file of Nix's; repeatable")
-    add_list(parser, "--drop", "KEYNAME", "take away the signatures made under this key name; repeatable")
-    vouching = "leave alone what carries no valid signature of this key, NAME:BASE64"
+    add_list(parser, "--key-file", "FILE", "a secret key file of Nix; repeatable")
+    add_list(parser, "--drop", "KEYNAME", "remove the signatures under this key name; repeatable")
+    vouching = "skip narinfos without a valid signature of this key, NAME:BASE64"
     add_value(parser, "--only-signed-by", "PUBLICKEY", vouching)
     add_flag(parser, "--dry-run", "print what would be done, and write nothing")
     parser.add_argument(
@@ -249,7 +249,7 @@ def _read_fingerprint(line: bytes, where: str) -> tuple[dict[str, object], bytes
     signatures = document.get("signatures", [])
     if not isinstance(signatures, list) or {type(one) for one in signatures} not in (set(), {str}, {dict}):
         raise FormatError(
-            f"{where}: has signatures that are not a list of texts or objects",
+            f"{where}: has signatures that are not a list of strings or objects",
             hint="pass a list, or leave them out",
         )
     return document, message, signatures

@@ -133,7 +133,7 @@ def _public_key(info: RecordInfo) -> str:
         parse_public_key(text)
     except FormatError as error:
         raise UnsupportedKeyError(
-            f"{info.reference} cannot be in trusted-public-keys: {error}", hint=error.hint
+            f"{info.reference} cannot be in trusted-public-keys: {error}", hint="pass the NAMEs of Nix keys"
         ) from None
     if "#" in text:
         raise UnsupportedKeyError(

@@ -136,7 +136,7 @@ class _Run:
         for name, count in sorted(self._stray.items()):
             self.warn(
                 f"{count} narinfos have a signature under {name} that is not valid, beside one that is",
-                hint="`nix store verify` fails on them: drop the name, and sign again",
+                hint="`nix store verify` fails on them: run `keywright nix sign CACHE --drop NAME`, then sign again",
             )
         if self._counts["odd"]:
             self.warn(
